@@ -1,0 +1,126 @@
+"""What every HTTP answer and body goes through: bounds, security headers, client addresses."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import IO, Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+from core.errors import TooLarge
+
+_STRING = re.compile(rb'"(?:[^"\\\\]|\\\\.)*+"', re.DOTALL)
+
+#: Levels of nesting that a JSON body may have. Ours have three.
+JSON_MAX_DEPTH = 32
+
+
+class BodyTooLarge(TooLarge):
+    """A JSON or form body beyond API_BODY_MAX_BYTES."""
+
+    code, title = "body-too-large", "The body of the request is too large."
+
+
+class BoundedJSONParser(BaseParser):
+    """JSON bodies, bounded in bytes and in depth; what is wrong is the client's error."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The parsed body. Raises ParseError or BodyTooLarge, never RecursionError."""
+        limit: int = settings.API_BODY_MAX_BYTES
+        body = stream.read(limit + 1)
+        if len(body) > limit:
+            raise BodyTooLarge(f"At most {limit} bytes.", max_bytes=limit)
+        if _depth(body) > JSON_MAX_DEPTH:
+            raise ParseError(f"The JSON is nested deeper than {JSON_MAX_DEPTH} levels.")
+        try:
+            return json.loads(body, parse_constant=_refuse_constant)
+        except ValueError as error:
+            raise ParseError(f"The body is not valid JSON: {error}") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _depth(body: bytes) -> int:
+    """How deeply arrays and objects are nested, not counting brackets inside strings."""
+    depth = deepest = 0
+    for byte in _STRING.sub(b"", body):
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+#: Scripts only from here; styles inline too, which the player's controls need.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; "
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+
+_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def security_headers(get_response: Any) -> Any:
+    """Middleware: the headers that every page of ours carries."""
+
+    def finish(response: HttpResponseBase) -> HttpResponseBase:
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    if iscoroutinefunction(get_response):
+
+        async def asynchronous(request: HttpRequest) -> HttpResponseBase:
+            return finish(await get_response(request))
+
+        return markcoroutinefunction(asynchronous)
+
+    def synchronous(request: HttpRequest) -> HttpResponseBase:
+        return finish(get_response(request))
+
+    return synchronous
+
+
+security_headers.sync_capable = True  # type: ignore[attr-defined]  # read by Django's loader
+security_headers.async_capable = True  # type: ignore[attr-defined]
+
+
+def client_address(scope: Mapping[str, Any]) -> str:
+    """The address of the client of an ASGI connection.
+
+    X-Forwarded-For is believed as far as TRUSTED_PROXIES says, counted from the right:
+    what stands further left is the client's own claim.
+    """
+    trusted: int = settings.TRUSTED_PROXIES
+    if trusted:
+        hops = [
+            hop.strip()
+            for name, value in scope["headers"]
+            if name == b"x-forwarded-for"
+            for hop in value.decode("latin-1").split(",")
+        ]
+        if hops:
+            return str(hops[-min(trusted, len(hops))])
+    client = scope.get("client") or ("unknown", 0)
+    return str(client[0])

@@ -1,0 +1,37 @@
+"""Cursor pages: `{results, next, previous}`, stable while new rows arrive."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rest_framework.pagination import CursorPagination
+from rest_framework.response import Response
+
+
+class NewestFirst(CursorPagination):
+    """Newest first; `?limit=` up to 100, `?cursor=` from the links."""
+
+    ordering: Any = ("-created_at", "-id")
+    page_size = 20
+    page_size_query_param = "limit"
+    max_page_size = 100
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """The page, in the shape that every list of ours has."""
+        return Response(
+            {"results": data, "next": self.get_next_link(), "previous": self.get_previous_link()}
+        )
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The same, for the OpenAPI document."""
+        link: dict[str, Any] = {"type": ["string", "null"], "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["results", "next", "previous"],
+            "properties": {"results": schema, "next": link, "previous": link},
+        }
+
+
+class OldestFirst(NewestFirst):
+    """The other direction."""
+
+    ordering: Sequence[str] = ("created_at", "id")

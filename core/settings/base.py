@@ -1,0 +1,295 @@
+"""What every way to run Reelay shares. docs/settings.md explains each variable."""
+
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+
+from core.settings.env import Env
+from core.units import GiB, KiB, MiB
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+env = Env.load(BASE_DIR)
+
+#: Where everything that is not code lives: database, media, sockets. Never inside a package.
+VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var"))).resolve()
+
+# --- Applications ---------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    # `media` stands before background_task: its process_tasks command replaces theirs.
+    "core.apps.CoreConfig",
+    "users.apps.UsersConfig",
+    "media.apps.MediaConfig",
+    "posts.apps.PostsConfig",
+    "realtime.apps.RealtimeConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "allauth.headless",
+    "allauth.usersessions",
+    "core.apps.BackgroundTasksConfig",
+]
+MIDDLEWARE = [
+    "core.http.security_headers",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+ROOT_URLCONF = "core.urls"
+ASGI_APPLICATION = "core.asgi.application"
+WSGI_APPLICATION = "core.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+APPEND_SLASH = False
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# --- Database -------------------------------------------------------------------------------
+
+
+def _database() -> dict[str, Any]:
+    url = env.text("DATABASE_URL")
+    if not url and env.is_set("DB_HOST"):
+        user, name = env.text("DB_USER", "postgres"), env.text("DB_NAME", "postgres")
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "HOST": env.text("DB_HOST"),
+            "PORT": env.text("DB_PORT", "5432"),
+            "USER": user,
+            "PASSWORD": env.text("DB_PASSWORD"),
+            "NAME": name,
+        }
+    if url:
+        return dict(dj_database_url.parse(url))
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(VAR_DIR / "reelay.sqlite3"),
+        "OPTIONS": {
+            # Writers queue for the lock when they begin, instead of failing when they upgrade.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        },
+    }
+
+
+DATABASES = {"default": _database()}
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # The pooled ASGI handler keeps a fixed set of threads, so connections are kept, not leaked.
+    DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+# --- Live: the channel layer ----------------------------------------------------------------
+
+REDIS_URL = env.text("REDIS_URL")
+#: Hosted Redis often has a self-signed certificate; `false` accepts it on rediss:// addresses.
+REDIS_TLS_VERIFY = env.switch("REDIS_TLS_VERIFY", True)
+_redis_host: dict[str, Any] = {"address": REDIS_URL, "socket_timeout": None}
+if REDIS_URL.startswith("rediss://") and not REDIS_TLS_VERIFY:
+    _redis_host["ssl_cert_reqs"] = None
+CHANNEL_LAYERS: dict[str, Any] = {
+    "default": (
+        {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [_redis_host], "prefix": "reelay"},
+        }
+        if REDIS_URL
+        else {
+            "BACKEND": "realtime.layers.SocketLayer",
+            "CONFIG": {"path": str(VAR_DIR / "run" / "layer.sock")},
+        }
+    )
+}
+
+# --- Accounts -------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["users.hashers.Argon2", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+_VALIDATION = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {"NAME": f"{_VALIDATION}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_VALIDATION}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
+    {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
+]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+
+# --- Files ----------------------------------------------------------------------------------
+
+#: Sources, segments and posters. Not named `media/`: that is a package of ours.
+MEDIA_ROOT = VAR_DIR / "media"
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static"
+WEB_DIST_DIR = BASE_DIR / "web" / "dist"
+
+# --- Uploads --------------------------------------------------------------------------------
+
+#: The largest file anybody may upload; a longer declared length is answered with 413.
+UPLOAD_MAX_BYTES = env.integer("UPLOAD_MAX_BYTES", 50 * GiB, minimum=1)
+#: What the uploads and sources of one account may take together; beyond it, 413.
+UPLOAD_QUOTA_BYTES = env.integer("UPLOAD_QUOTA_BYTES", 200 * GiB, minimum=1)
+#: How long an upload may rest before it is swept; then it answers 410.
+UPLOAD_EXPIRES_SECONDS = env.integer("UPLOAD_EXPIRES_SECONDS", 7 * 24 * 3600, minimum=60)
+#: Free space that uploads leave on the disk; a write that would go below is answered with 507.
+STORAGE_RESERVE_BYTES = env.integer("STORAGE_RESERVE_BYTES", 512 * MiB)
+#: What our own client sends per PATCH.
+UPLOAD_CHUNK_BYTES = env.integer("UPLOAD_CHUNK_BYTES", 8 * MiB, minimum=64 * KiB)
+#: The largest JSON or form body; a longer one is answered with 413.
+API_BODY_MAX_BYTES = env.integer("API_BODY_MAX_BYTES", 1 * MiB, minimum=1 * KiB)
+DATA_UPLOAD_MAX_MEMORY_SIZE = API_BODY_MAX_BYTES
+
+# --- Encoding and work ----------------------------------------------------------------------
+
+#: The longest source; a longer one is refused with `too-long`.
+SOURCE_MAX_SECONDS = env.integer("SOURCE_MAX_SECONDS", 12 * 3600, minimum=1)
+#: The largest frame, in pixels; a larger one is refused with `too-many-pixels`.
+SOURCE_MAX_PIXELS = env.integer("SOURCE_MAX_PIXELS", 40_000_000, minimum=1)
+#: A job whose worker has not been heard of for so long is given to another one.
+JOB_LEASE_SECONDS = env.integer("JOB_LEASE_SECONDS", 6, minimum=2)
+#: So many failures (FFmpeg or our checks said no) end a job.
+JOB_MAX_FAILURES = env.integer("JOB_MAX_FAILURES", 3, minimum=1)
+#: So many losses (the worker vanished) end a job.
+JOB_MAX_LOSSES = env.integer("JOB_MAX_LOSSES", 10, minimum=1)
+#: Encoding processes that `manage.py serve` keeps running beside the server.
+WORKER_PROCESSES = env.integer("WORKER_PROCESSES", 1)
+#: Ladder pieces that one worker makes at a time; what a viewer waits for has a slot of its own.
+WORKER_LADDER_SLOTS = env.integer("WORKER_LADDER_SLOTS", 1, minimum=1)
+
+# --- Delivery -------------------------------------------------------------------------------
+
+#: How long a request for a missing segment is held before it is answered with 503.
+SEGMENT_WAIT_SECONDS = env.integer("SEGMENT_WAIT_SECONDS", 8, minimum=1)
+#: Requests that one process holds at a time; one more is answered with 503 at once.
+SEGMENT_WAITERS_MAX = env.integer("SEGMENT_WAITERS_MAX", 500, minimum=1)
+#: The grid that playback links expire on, so that viewers share URLs.
+PLAYBACK_LINK_SECONDS = env.integer("PLAYBACK_LINK_SECONDS", 12 * 3600, minimum=60)
+
+# --- Live: bounds ---------------------------------------------------------------------------
+
+#: Topics that one socket may follow; one more is refused with `too-many-topics`.
+LIVE_TOPICS_PER_SOCKET = env.integer("LIVE_TOPICS_PER_SOCKET", 50, minimum=1)
+#: Sockets of one account (anonymous: of one address) per process; one more is closed with 4429.
+LIVE_SOCKETS_PER_USER = env.integer("LIVE_SOCKETS_PER_USER", 20, minimum=1)
+LIVE_SOCKETS_PER_ADDRESS = env.integer("LIVE_SOCKETS_PER_ADDRESS", 100, minimum=1)
+#: Commands per second of one socket, after a burst of twice as many; more are refused.
+LIVE_COMMANDS_PER_SECOND = env.integer("LIVE_COMMANDS_PER_SECOND", 10, minimum=1)
+#: Bytes that may wait for a slow reader before its socket is dropped.
+LIVE_BUFFER_MAX_BYTES = env.integer("LIVE_BUFFER_MAX_BYTES", 256 * KiB, minimum=1 * KiB)
+#: Messages of one topic within this time go out together.
+LIVE_GATHER_SECONDS = env.get("LIVE_GATHER_SECONDS", 0.25, float)
+#: How often a socket is told the versions of its topics.
+LIVE_HEARTBEAT_SECONDS = env.integer("LIVE_HEARTBEAT_SECONDS", 20, minimum=1)
+
+# --- The server -----------------------------------------------------------------------------
+
+PORT = env.integer("PORT", 8000, minimum=1)
+#: The address the server binds to; the Procfile says 0.0.0.0.
+HOST = env.text("HOST", "127.0.0.1")
+#: Threads (and so database connections) that answer Django requests in one process.
+REQUEST_THREADS = env.integer("REQUEST_THREADS", 8, minimum=1)
+#: How long SIGTERM waits for requests that are being answered.
+DRAIN_SECONDS = env.integer("DRAIN_SECONDS", 20, minimum=1)
+#: Other origins (scheme://host) that may use the API and sockets from a browser.
+ALLOWED_ORIGINS = env.items("ALLOWED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
+#: Proxies in front (their count); X-Forwarded-For is believed that far and no further.
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0)
+
+# --- The API --------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "users.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["core.http.BoundedJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "core.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "core.problems.drf_exception_handler",
+    "DEFAULT_THROTTLE_RATES": {
+        "login": env.text("THROTTLE_LOGIN", "20/min"),
+        "register": env.text("THROTTLE_REGISTER", "20/hour"),
+        "comment": env.text("THROTTLE_COMMENT", "30/min"),
+        "like": env.text("THROTTLE_LIKE", "120/min"),
+        "write": env.text("THROTTLE_WRITE", "120/min"),
+    },
+    "NUM_PROXIES": TRUSTED_PROXIES,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Reelay API",
+    "DESCRIPTION": "Upload, watch and talk about videos. Errors are problem details (RFC 9457).",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- Mail and logs --------------------------------------------------------------------------
+
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+#: Lines for people (`text`) or for machines (`json`).
+LOG_FORMAT = env.text("LOG_FORMAT", "json")
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request": {"()": "core.logging.RequestIdFilter"}},
+    "formatters": {
+        "json": {"()": "core.logging.JsonFormatter"},
+        "text": {"()": "core.logging.TextFormatter"},
+    },
+    "handlers": {
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "filters": ["request"],
+            "formatter": LOG_FORMAT if LOG_FORMAT in ("json", "text") else "json",
+        },
+    },
+    "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"level": LOG_LEVEL},
+        "django.request": {"level": "ERROR"},
+        "django.db.backends": {"level": "WARNING"},
+        "daphne": {"level": "WARNING"},
+        "twisted": {"level": "WARNING"},
+    },
+}

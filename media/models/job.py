@@ -1,0 +1,81 @@
+"""Work that outlives a process."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from media.states import JOB
+
+
+class Job(models.Model):
+    """One piece of work. The row is the truth; queues only wake somebody.
+
+    Whoever claims it raises `token`, the fencing token, and holds the lease; every result is
+    recorded by an UPDATE that carries the token, so a worker that lost its lease cannot finish.
+    """
+
+    class Kind(models.TextChoices):
+        """What is to be done; media.worker knows how."""
+
+        INGEST = "ingest"
+        COPY = "copy"
+        AUDIO = "audio"
+        LEAD = "lead"
+        ON_DEMAND = "on_demand"
+        POSTER = "poster"
+        LADDER = "ladder"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=10, choices=Kind)
+    media_file = models.ForeignKey("media.MediaFile", on_delete=models.CASCADE, related_name="jobs")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    args = models.JSONField(default=dict, blank=True)
+    #: Higher goes first.
+    priority = models.SmallIntegerField(default=0)
+    #: Among equals of one media file: first pieces first.
+    position = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=JOB.choices, default="queued")
+    token = models.BigIntegerField(default=0)
+    worker = models.CharField(max_length=100, blank=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    #: Not before; set by back-off after a failure.
+    run_after = models.DateTimeField(null=True)
+    #: FFmpeg or our checks said no.
+    failures = models.PositiveSmallIntegerField(default=0)
+    #: The worker vanished.
+    losses = models.PositiveSmallIntegerField(default=0)
+    error_code = models.CharField(max_length=50, blank=True)
+    error_detail = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["-priority", "position", "created_at"],
+                condition=models.Q(state="queued"),
+                name="job_queued",
+            ),
+            models.Index(
+                fields=["lease_expires_at"],
+                condition=models.Q(state="running"),
+                name="job_running",
+            ),
+            models.Index(fields=["media_file", "state"], name="job_of_media"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class WorkerBeat(models.Model):
+    """The last sign of life of a worker process, for `/health` and the queue page."""
+
+    worker = models.CharField(max_length=100, primary_key=True)
+    beat_at = models.DateTimeField()
+    started_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.worker

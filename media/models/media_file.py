@@ -1,0 +1,98 @@
+"""The record of one uploaded thing."""
+
+import uuid
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+
+from media.states import MEDIA
+
+
+class Visibility(models.TextChoices):
+    """Who may see something."""
+
+    PUBLIC = "public"
+    UNLISTED = "unlisted"
+    FOLLOWERS = "followers"
+    PRIVATE = "private"
+
+
+class MediaFileQuerySet(models.QuerySet["MediaFile"]):
+    """Words for sets of media files."""
+
+    def listed(self) -> Self:
+        """What the public catalogue shows."""
+        return self.filter(visibility=Visibility.PUBLIC)
+
+    def owned_by(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """What `user` uploaded."""
+        return self.filter(owner_id=user.pk)
+
+    def open_to(self, viewer: AbstractBaseUser | AnonymousUser) -> Self:
+        """What `viewer` may see by itself: public, unlisted (who knows the id), and their own.
+
+        Media is also shown by posts; media.selectors joins what they grant.
+        """
+        return self.filter(
+            Q(visibility__in=[Visibility.PUBLIC, Visibility.UNLISTED]) | Q(owner_id=viewer.pk)
+        )
+
+
+class MediaFile(models.Model):
+    """One uploaded video, lecture, track or picture: what it is, and how far it has come."""
+
+    class Kind(models.TextChoices):
+        """What is in it; known after the probe."""
+
+        VIDEO = "video"
+        AUDIO = "audio"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="media_files"
+    )
+    title = models.CharField(max_length=200, blank=True)
+    #: What the client called the file. Display text only: keys and paths are never made of it.
+    filename = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=100, blank=True)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.VIDEO)
+    visibility = models.CharField(max_length=10, choices=Visibility, default=Visibility.PRIVATE)
+    #: Part of every playback link; raising it revokes the links given out before.
+    visibility_epoch = models.IntegerField(default=0)
+    state = models.CharField(max_length=10, choices=MEDIA.choices, default="uploading")
+    #: Raised by the same UPDATE as each change that the topic `media:<id>` tells.
+    version = models.BigIntegerField(default=0)
+    source_key = models.CharField(max_length=200, blank=True)
+    size_bytes = models.BigIntegerField(null=True)
+    duration_seconds = models.FloatField(null=True)
+    #: As displayed: after rotation and with square pixels.
+    width = models.IntegerField(null=True)
+    height = models.IntegerField(null=True)
+    progress_percent = models.PositiveSmallIntegerField(default=0)
+    has_poster = models.BooleanField(default=False)
+    error_code = models.CharField(max_length=50, blank=True)
+    error_detail = models.CharField(max_length=500, blank=True)
+    #: Seconds of the source that could not be decoded: `[[start, end], …]`.
+    damaged = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[models.Manager["MediaFile"]] = MediaFileQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["owner", "-created_at", "-id"], name="media_file_by_owner"),
+            models.Index(
+                fields=["-created_at", "-id"],
+                condition=Q(visibility="public"),
+                name="media_file_public",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.filename

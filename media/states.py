@@ -1,0 +1,56 @@
+"""The lives of an upload, a media file and a job.
+
+An upload:
+
+    receiving ──▶ finished
+        ├──▶ terminated     by its owner
+        └──▶ expired        nobody came back in time
+
+A media file:
+
+    uploading ──▶ in_queue ──▶ processing ──▶ completed
+        │            │  ▲           │             │
+        │            │  └── again ──┼─────────────┘
+        ▼            ▼              ▼
+      failed, cancelled ◀───────────┘      both may be queued again
+
+A job:
+
+    queued ──▶ running ──▶ done
+       ▲          │
+       ├─ again ──┼──▶ failed
+       │          └──▶ cancelled ◀── queued
+       └─ retried by a person: failed, cancelled
+"""
+
+from core.states import StateMachine
+
+UPLOAD = StateMachine(
+    {
+        "receiving": frozenset({"finished", "terminated", "expired"}),
+        "finished": frozenset(),
+        "terminated": frozenset(),
+        "expired": frozenset(),
+    }
+)
+
+MEDIA = StateMachine(
+    {
+        "uploading": frozenset({"in_queue", "failed", "cancelled"}),
+        "in_queue": frozenset({"processing", "failed", "cancelled"}),
+        "processing": frozenset({"completed", "failed", "cancelled", "in_queue"}),
+        "completed": frozenset({"in_queue"}),
+        "failed": frozenset({"in_queue"}),
+        "cancelled": frozenset({"in_queue"}),
+    }
+)
+
+JOB = StateMachine(
+    {
+        "queued": frozenset({"running", "cancelled"}),
+        "running": frozenset({"done", "queued", "failed", "cancelled"}),
+        "done": frozenset(),
+        "failed": frozenset({"queued"}),
+        "cancelled": frozenset({"queued"}),
+    }
+)

@@ -1,0 +1,43 @@
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from core.settings.env import Env, settings_module
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    env = Env({"PORT": "high", "DEBUG": "perhaps"})
+    env.integer("PORT", 8000)
+    env.switch("DEBUG", False)
+    with pytest.raises(ImproperlyConfigured, match=r"(?s)PORT='high'.*DEBUG='perhaps'"):
+        env.check()
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert Env({"PORT": ""}).integer("PORT", 8000) == 8000
+
+
+def test_a_number_below_its_minimum_is_a_mistake() -> None:
+    env = Env({"PORT": "0"})
+    env.integer("PORT", 8000, minimum=1)
+    with pytest.raises(ImproperlyConfigured, match="at least 1"):
+        env.check()
+
+
+@pytest.mark.parametrize(
+    ("variables", "module"),
+    [
+        ({}, "core.settings.dev"),
+        ({"DATABASE_URL": "postgres://db/x"}, "core.settings.production"),
+        ({"DYNO": "web.1"}, "core.settings.production"),
+        ({"DATABASE_URL": "postgres://db/x", "DEBUG": "true"}, "core.settings.dev"),
+        ({"DEBUG": "off"}, "core.settings.production"),
+    ],
+)
+def test_the_variables_alone_decide_which_settings_run(
+    variables: dict[str, str], module: str, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DATABASE_URL", "DB_HOST", "DYNO", "DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert settings_module(tmp_path) == module
