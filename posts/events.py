@@ -1,0 +1,62 @@
+"""What happened to posts: facts of ids and numbers, published with the change and told after it.
+
+`version` is the version of the post that the change led to; each change raises it by one.
+"""
+
+import uuid
+from dataclasses import dataclass
+
+from core.events import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostCreated(Event):
+    """There is a new post; `listed` ones stand in the feed, which is then at `feed_version`."""
+
+    post_id: uuid.UUID
+    author_id: uuid.UUID
+    listed: bool
+    feed_version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostLiked(Event):
+    """A post was liked, or no longer is: it has `likes` now."""
+
+    post_id: uuid.UUID
+    likes: int
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommentCreated(Event):
+    """Somebody said something about a post."""
+
+    comment_id: uuid.UUID
+    post_id: uuid.UUID
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommentDeleted(Event):
+    """A comment is gone; the post has `comments` now."""
+
+    comment_id: uuid.UUID
+    post_id: uuid.UUID
+    comments: int
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostUpdated(Event):
+    """The text, the media or the visibility of a post has changed."""
+
+    post_id: uuid.UUID
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostDeleted(Event):
+    """A post, its likes and its comments are gone."""
+
+    post_id: uuid.UUID
