@@ -13,7 +13,7 @@ from rest_framework.parsers import BaseParser
 
 from core.errors import TooLarge
 
-_STRING = re.compile(rb'"(?:[^"\\\\]|\\\\.)*+"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 #: Levels of nesting that a JSON body may have. Ours have three.
 JSON_MAX_DEPTH = 32

@@ -1,0 +1,185 @@
+"""PostgreSQL, Redis and Chromium for `make test-full` and `make run-full`.
+
+    python -m tests.services test [pytest arguments]   everything, on servers of its own
+    python -m tests.services run                       the product, on servers kept in var/full
+
+What is missing is installed from the system's packages where we are root; elsewhere the missing
+package is named, and that is an error: the full suite never skips a service.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = {
+    "postgres": "postgresql",
+    "redis-server": "redis-server",
+    "chromium": "chromium",
+    "node": "nodejs",
+}
+
+
+class ServiceMissing(SystemExit):
+    """A server program is not installed and cannot be installed from here."""
+
+
+def find(program: str) -> str | None:
+    """The path of `program`; PostgreSQL's are not on Debian's PATH."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return shutil.which(program, path=os.pathsep.join([os.environ["PATH"], *map(str, folders)]))
+
+
+def require(*programs: str) -> None:
+    """Install what is missing of `programs`, or say what to install."""
+    missing = [PACKAGES[program] for program in programs if not find(program)]
+    if not missing:
+        return
+    apt = shutil.which("apt-get")
+    if os.getuid() != 0 or not apt:
+        raise ServiceMissing(f"Please install these packages first: {' '.join(missing)}")
+    print(f"installing {' '.join(missing)}", flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    quiet = {"env": environment, "check": True, "stdout": subprocess.DEVNULL}
+    subprocess.run([apt, "update", "-q"], **quiet)  # type: ignore[call-overload]  # mypy cannot see through **
+    subprocess.run([apt, "install", "-qy", "--no-install-recommends", *missing], **quiet)  # type: ignore[call-overload]  # the same
+    for program in programs:
+        if not find(program):
+            raise ServiceMissing(f"{program} is still missing after its package was installed.")
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes], *, seconds: float = 30) -> None:
+    """Return when something listens on `port`; raise when `process` ended or time is up."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise RuntimeError(f"{process.args!r} does not listen on port {port}")
+
+
+@contextlib.contextmanager
+def running(command: list[str], *, port: int, stop_with: int = signal.SIGTERM) -> Iterator[None]:
+    """Run a server while the block runs; it is stopped, and if need be killed, afterwards."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_for_port(port, process)
+        yield
+    finally:
+        process.send_signal(stop_with)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextlib.contextmanager
+def postgresql(folder: Path, *, durable: bool) -> Iterator[str]:
+    """A PostgreSQL server with its data in `folder`; yields the URL of its database."""
+    require("postgres")
+    port, data = free_port(), folder / "postgresql"
+    # PostgreSQL refuses to run as root.
+    become = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    folder.mkdir(parents=True, exist_ok=True)
+    if not data.exists():
+        data.mkdir(mode=0o700)
+        if become:
+            shutil.chown(data, "postgres")
+        initdb = [str(find("initdb")), "-D", str(data), "-U", "reelay", "-A", "trust"]
+        subprocess.run(
+            [*become, *initdb, "-E", "UTF8", "--no-sync"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+        )
+    options = ["-c", f"port={port}", "-c", "listen_addresses=127.0.0.1"]
+    options += ["-c", "unix_socket_directories=", "-c", "max_connections=200"]
+    if not durable:
+        options += ["-c", "fsync=off", "-c", "full_page_writes=off"]
+    server = [*become, str(find("postgres")), "-D", str(data), *options]
+    # SIGINT is PostgreSQL's fast shutdown: it does not wait for clients to leave.
+    with running(server, port=port, stop_with=signal.SIGINT):
+        yield f"postgres://reelay@127.0.0.1:{port}/postgres"
+
+
+@contextlib.contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """A Redis server without persistence; yields its URL."""
+    require("redis-server")
+    port = free_port()
+    command = [str(find("redis-server")), "--port", str(port), "--bind", "127.0.0.1"]
+    with running([*command, "--save", "", "--dir", str(folder)], port=port):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+def run_with(url_postgres: str, url_redis: str, command: list[str]) -> int:
+    """Run `command` with the addresses of the servers in its environment."""
+    environment = os.environ | {"DATABASE_URL": url_postgres, "REDIS_URL": url_redis}
+    environment["CHROMIUM"] = str(find("chromium"))
+    # The terminal's Ctrl-C reaches the command itself; we only wait for it to finish.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    restore = signal.default_int_handler
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, restore),  # single-threaded here
+    )
+    return process.wait()
+
+
+def test(arguments: list[str]) -> int:
+    """Run the whole suite on fresh servers in a temporary folder."""
+    require("postgres", "redis-server", "chromium")
+    # World-readable, so that the account `postgres` can reach its folder inside.
+    folder = Path(tempfile.mkdtemp(prefix="reelay-services-"))
+    folder.chmod(0o755)
+    try:
+        with postgresql(folder, durable=False) as database, redis(folder) as layer:
+            return run_with(database, layer, [sys.executable, "-m", "pytest", *arguments])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run() -> int:
+    """Run the product on servers whose data stays in var/full."""
+    folder = ROOT / "var" / "full"
+    with postgresql(folder, durable=True) as database, redis(folder) as layer:
+        os.environ.setdefault("DEBUG", "true")
+        migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        return run_with(database, layer, migrate) or run_with(
+            database, layer, [sys.executable, "manage.py", "serve"]
+        )
+
+
+def main() -> int:
+    """Read the command line."""
+    match sys.argv[1:]:
+        case ["test", *arguments]:
+            return test(arguments)
+        case ["run"]:
+            return run()
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
