@@ -78,12 +78,14 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], *, seconds: float
 @contextlib.contextmanager
 def running(command: list[str], *, port: int, stop_with: int = signal.SIGTERM) -> Iterator[None]:
     """Run a server while the block runs; it is stopped, and if need be killed, afterwards."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_for_port(port, process)
         yield
     finally:
-        process.send_signal(stop_with)
+        # To the group, since runuser does not pass SIGINT on.
+        os.killpg(process.pid, stop_with)
         try:
             process.wait(15)
         except subprocess.TimeoutExpired:
