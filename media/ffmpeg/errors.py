@@ -1,0 +1,63 @@
+"""What can go wrong with a media file or with the tools that read it.
+
+FFmpegError                 may be tried again
+├── UnreadableMedia         permanent: the file itself is the reason (code, detail)
+├── DamagedPiece            these seconds do not decode to what the plan says
+├── ToolFailed              a process ended badly, for reasons of its own
+│   ├── ToolTimedOut        … it took longer than it may
+│   └── ToolStalled         … it made no progress for too long
+└── UnexpectedOutput        what was made does not fit what was made before
+"""
+
+from __future__ import annotations
+
+
+class FFmpegError(Exception):
+    """Anything that goes wrong in this package; trying again may help."""
+
+
+class UnreadableMedia(FFmpegError):
+    """The file cannot be used, and trying again will not change that.
+
+    `code` is stable and for programs; `detail` is a sentence for the person who sent the file.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class DamagedPiece(FFmpegError):
+    """A piece gives fewer frames than the plan counted: its seconds are damaged.
+
+    Worth one more try; after that, make the piece with `tolerate_damage=True` and remember
+    its seconds as damaged.
+    """
+
+    def __init__(self, piece: int, *, expected_frames: int, frames: int) -> None:
+        super().__init__(f"piece {piece} gave {frames} of {expected_frames} frames")
+        self.piece = piece
+        self.expected_frames = expected_frames
+        self.frames = frames
+
+
+class ToolFailed(FFmpegError):
+    """A media process ended with an error; `log_tail` is the end of what it said."""
+
+    def __init__(self, message: str, *, exit_code: int | None = None, log_tail: str = "") -> None:
+        super().__init__(f"{message}: {log_tail.strip()[-500:]}" if log_tail.strip() else message)
+        self.exit_code = exit_code
+        self.log_tail = log_tail
+
+
+class ToolTimedOut(ToolFailed):
+    """A media process took longer than it may, and was killed."""
+
+
+class ToolStalled(ToolFailed):
+    """A media process made no progress for too long, and was killed."""
+
+
+class UnexpectedOutput(FFmpegError):
+    """A segment was made that does not join the others: its init or its timing differ."""

@@ -1,0 +1,274 @@
+"""Make the plan of an inspected source: where to cut, which rungs, what can be copied."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import accumulate, pairwise
+
+from media.ffmpeg.errors import UnreadableMedia
+from media.ffmpeg.facts import AudioFacts, Inspection, Timeline, VideoFacts
+from media.ffmpeg.ladder import MAX_SHORT_SIDE_PX, Rung, rungs_for, size_of
+from media.ffmpeg.plan import (
+    AUDIO_FRAME_SAMPLES,
+    AUDIO_SAMPLE_RATE,
+    AudioPlan,
+    Plan,
+    PlannedRung,
+    VideoPlan,
+)
+
+FIRST_PIECE_SECONDS = 2.0
+PIECE_SECONDS = 6.0
+
+#: A last piece or segment shorter than this is joined to the one before it.
+_SHORTEST_LAST_SECONDS = 1.0
+
+#: Pieces that are cut at keyframes may be this much shorter than asked for.
+_KEYFRAME_SLACK = Fraction(3, 4)
+
+#: A copied rendition may have this many bits per pixel, or this many per second if that is more.
+_COPY_BITS_PER_PIXEL = 0.17
+_COPY_ALWAYS_BPS = 1_500_000
+_COPY_MAX_SHORT_SIDE_PX = 2160
+_COPY_MAX_AUDIO_BPS = 256_000
+
+#: What an encoded rung takes on average, as a part of its maximum; an estimate for playlists.
+_AVERAGE_OF_MAX = 0.6
+
+_AUDIO_BPS_PER_CHANNEL = 64_000
+
+
+def make_plan(
+    inspection: Inspection,
+    *,
+    max_short_side_px: int = MAX_SHORT_SIDE_PX,
+    first_piece_seconds: float = FIRST_PIECE_SECONDS,
+    piece_seconds: float = PIECE_SECONDS,
+) -> Plan:
+    """Decide every boundary, rung and setting. The same inspection always gives the same plan.
+
+    Raises UnreadableMedia if the source has nothing that can be played.
+    """
+    facts, video, audio = inspection.probe, None, None
+    lengths = Fraction(first_piece_seconds), Fraction(piece_seconds)
+    origin = Fraction(0)
+    if facts.video and inspection.video and inspection.video.frames:
+        video = _plan_video(facts.video, inspection.video, lengths, max_short_side_px)
+        origin = video.bounds[0] * video.time_base
+    elif facts.audio and inspection.audio and inspection.audio.frames:
+        origin = inspection.audio.frames[0] * facts.audio.time_base
+    if facts.audio and inspection.audio and inspection.audio.frames:
+        audio = _plan_audio(facts.audio, inspection.audio, lengths, origin)
+    if video is None and audio is None:
+        raise UnreadableMedia("nothing-to-play", "The file has neither picture nor sound.")
+    ends = []
+    if video:
+        ends.append((video.bounds[-1] - video.bounds[0]) * video.time_base)
+    if audio:
+        ends.append(Fraction(audio.marks[-1], audio.sample_rate))
+    return Plan(origin_seconds=origin, duration_seconds=float(max(ends)), video=video, audio=audio)
+
+
+def _plan_video(
+    facts: VideoFacts,
+    timeline: Timeline,
+    lengths: tuple[Fraction, Fraction],
+    max_short_side_px: int,
+) -> VideoPlan:
+    frames, base = timeline.frames, facts.time_base
+    span = (timeline.end - frames[0]) * base
+    is_copied = bool(timeline.copy_init) and _is_sane_to_copy(facts, timeline, span)
+    bounds = cut(
+        frames,
+        timeline.keys,
+        timeline.end,
+        time_base=base,
+        lengths=lengths,
+        must_use_keys=is_copied,
+    )
+    at = [bisect_left(frames, bound) for bound in bounds]
+    so_far = [0, *accumulate(timeline.sizes)] if timeline.sizes else [0] * (len(frames) + 1)
+    sizes = tuple(so_far[b] - so_far[a] for a, b in pairwise(at))
+    frame_rate = Fraction(len(frames)) / span if len(frames) > 1 else facts.frame_rate
+    seconds = [(b - a) * base for a, b in pairwise(bounds)]
+    return VideoPlan(
+        stream_index=facts.stream_index,
+        time_base=base,
+        bounds=bounds,
+        frames=tuple(b - a for a, b in pairwise(at)),
+        sizes=sizes,
+        first_key=timeline.keys[0] if timeline.keys else timeline.end,
+        frame_rate=frame_rate.limit_denominator(1001),
+        rungs=_plan_rungs(facts, timeline, sizes, seconds, max_short_side_px, is_copied),
+        is_interlaced=facts.is_interlaced,
+        is_hdr=facts.is_hdr,
+        color_primaries=facts.color_primaries,
+        color_transfer=facts.color_transfer,
+        color_space=facts.color_space,
+        is_full_range=facts.is_full_range,
+    )
+
+
+def cut(
+    frames: Sequence[int],
+    keys: Sequence[int],
+    end: int,
+    *,
+    time_base: Fraction,
+    lengths: tuple[Fraction, Fraction],
+    must_use_keys: bool = False,
+) -> tuple[int, ...]:
+    """Boundaries of pieces: each is a timestamp of a frame, the last one is `end`.
+
+    Keyframes are used where they are close enough, since nothing is decoded in vain then; or
+    always, if packets are to be copied. Else any frame will do.
+
+    >>> cut(range(0, 100), [0, 50], 100, time_base=Fraction(1, 10),
+    ...     lengths=(Fraction(2), Fraction(6)))
+    (0, 50, 100)
+    >>> cut(range(0, 100), [0], 100, time_base=Fraction(1, 10),
+    ...     lengths=(Fraction(2), Fraction(6)))
+    (0, 20, 100)
+    """
+    first, usual = lengths
+    inner = [key for key in keys if frames[0] < key < end]
+    gaps = [b - a for a, b in pairwise([frames[0], *inner, end])]
+    at_keys = must_use_keys or max(gaps) * time_base <= usual
+    marks = inner if at_keys else frames
+    bounds = [frames[0]]
+    while True:
+        want = first if len(bounds) == 1 else usual * (_KEYFRAME_SLACK if at_keys else 1)
+        target = bounds[-1] + math.ceil(want / time_base)
+        at = bisect_left(marks, target)
+        if at == len(marks) or marks[at] >= end:
+            break
+        bounds.append(marks[at])
+    if len(bounds) > 1 and (end - bounds[-1]) * time_base < _SHORTEST_LAST_SECONDS:
+        bounds.pop()
+    return (*bounds, end)
+
+
+def _is_sane_to_copy(facts: VideoFacts, timeline: Timeline, span: Fraction) -> bool:
+    """Whether viewers should get the source's own bits: not too many of them per second."""
+    pixels_per_second = facts.width * facts.height * len(timeline.frames) / float(span)
+    most = max(_COPY_BITS_PER_PIXEL * pixels_per_second, _COPY_ALWAYS_BPS)
+    bits_per_second = sum(timeline.sizes) * 8 / float(span)
+    return facts.short_side_px <= _COPY_MAX_SHORT_SIDE_PX and bits_per_second <= most
+
+
+def _plan_rungs(
+    facts: VideoFacts,
+    timeline: Timeline,
+    sizes: Sequence[int],
+    seconds: Sequence[Fraction],
+    max_short_side_px: int,
+    is_copied: bool,
+) -> tuple[PlannedRung, ...]:
+    planned = []
+    cap = max_short_side_px
+    if is_copied:
+        bits = [size * 8 / duration for size, duration in zip(sizes, seconds, strict=True)]
+        planned.append(
+            PlannedRung(
+                name=f"{facts.short_side_px}p",
+                width=facts.width,
+                height=facts.height,
+                is_copy=True,
+                preset="",
+                crf=0,
+                max_kbps=0,
+                peak_bps=math.ceil(max(bits)),
+                average_bps=math.ceil(sum(sizes) * 8 / sum(seconds)),
+                init=timeline.copy_init,
+            )
+        )
+    rungs = rungs_for(facts.short_side_px, max_short_side_px=cap)
+    if is_copied and rungs[0].short_side_px >= 0.9 * facts.short_side_px:
+        rungs = rungs[1:]
+    speed = math.sqrt(max(float(facts.frame_rate) / 30, 1.0))
+    planned += [_plan_rung(facts, rung, speed) for rung in rungs]
+    return tuple(planned)
+
+
+def _plan_rung(facts: VideoFacts, rung: Rung, speed: float) -> PlannedRung:
+    width, height = size_of(facts.display_width, facts.display_height, rung.short_side_px)
+    max_kbps = round(rung.max_kbps * min(speed, 2.0))
+    return PlannedRung(
+        name=rung.name,
+        width=width,
+        height=height,
+        is_copy=False,
+        preset=rung.preset,
+        crf=rung.crf,
+        max_kbps=max_kbps,
+        peak_bps=round(max_kbps * 1000 * 1.35),
+        average_bps=round(max_kbps * 1000 * _AVERAGE_OF_MAX),
+    )
+
+
+def _plan_audio(
+    facts: AudioFacts, timeline: Timeline, lengths: tuple[Fraction, Fraction], origin: Fraction
+) -> AudioPlan | None:
+    """Segments of the sound; None if none of it is at or after the origin."""
+    span = timeline.end * facts.time_base - origin
+    if span <= 0:
+        return None
+    is_copied = bool(timeline.copy_init) and facts.bit_rate_bps <= _COPY_MAX_AUDIO_BPS
+    if is_copied:
+        start = math.ceil(origin / facts.time_base)
+        packets = timeline.frames[bisect_left(timeline.frames, start) :]
+        if packets:
+            return _plan_copied_audio(facts, timeline, packets, lengths, origin)
+    frames = max(math.ceil(span * AUDIO_SAMPLE_RATE / AUDIO_FRAME_SAMPLES), 1)
+    cuts = cut_audio(frames, Fraction(AUDIO_FRAME_SAMPLES, AUDIO_SAMPLE_RATE), lengths)
+    channels = min(facts.channels, 2)
+    return AudioPlan(
+        stream_index=facts.stream_index,
+        is_copy=False,
+        time_base=facts.time_base,
+        sample_rate=AUDIO_SAMPLE_RATE,
+        channels=channels,
+        bit_rate_bps=_AUDIO_BPS_PER_CHANNEL * channels,
+        marks=tuple(frame * AUDIO_FRAME_SAMPLES for frame in cuts),
+    )
+
+
+def _plan_copied_audio(
+    facts: AudioFacts,
+    timeline: Timeline,
+    packets: Sequence[int],
+    lengths: tuple[Fraction, Fraction],
+    origin: Fraction,
+) -> AudioPlan:
+    frame_seconds = Fraction(AUDIO_FRAME_SAMPLES, facts.sample_rate)
+    cuts = cut_audio(len(packets), frame_seconds, lengths)
+    start = round((packets[0] * facts.time_base - origin) * facts.sample_rate)
+    return AudioPlan(
+        stream_index=facts.stream_index,
+        is_copy=True,
+        time_base=facts.time_base,
+        sample_rate=facts.sample_rate,
+        channels=facts.channels,
+        bit_rate_bps=facts.bit_rate_bps,
+        marks=tuple(start + frame * AUDIO_FRAME_SAMPLES for frame in cuts),
+        bounds=(*(packets[frame] for frame in cuts[:-1]), timeline.end),
+        init=timeline.copy_init,
+    )
+
+
+def cut_audio(
+    frames: int, frame_seconds: Fraction, lengths: tuple[Fraction, Fraction]
+) -> tuple[int, ...]:
+    """Boundaries of audio segments, counted in frames.
+
+    >>> cut_audio(700, Fraction(1024, 48000), (Fraction(2), Fraction(6)))
+    (0, 94, 376, 700)
+    """
+    first, usual = (math.ceil(length / frame_seconds) for length in lengths)
+    cuts = [0, *range(first, frames, usual)]
+    if len(cuts) > 1 and (frames - cuts[-1]) * frame_seconds < _SHORTEST_LAST_SECONDS:
+        cuts.pop()
+    return (*cuts, frames)
