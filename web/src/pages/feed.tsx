@@ -1,0 +1,259 @@
+/** The feed: what people posted, newest first, kept while one looks at a post and comes back. */
+
+import { signal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { api, explain, samePath } from "../api/client.ts";
+import type { Page, Post } from "../api/types.ts";
+import { live, useTopic } from "../live/index.ts";
+import type { WireMessage } from "../live/topic.ts";
+import { Age, Avatar, PageTitle } from "../parts/basics.tsx";
+import { count, plural } from "../parts/format.ts";
+import { Speech, UploadIcon } from "../parts/icons.tsx";
+import { LikeButton, setLikes } from "../parts/like.tsx";
+import { Poster } from "../parts/poster.tsx";
+import { toast } from "../parts/toasts.tsx";
+import { me } from "../session.ts";
+
+const posts = signal<Post[] | null>(null);
+const next = signal<string | null>(null);
+const unseen = signal<ReadonlySet<string>>(new Set());
+const failure = signal<string | null>(null);
+const isLoadingMore = signal(false);
+let loadedFor: string | null | undefined;
+
+async function load(): Promise<void> {
+  failure.value = null;
+  loadedFor = me.value?.id;
+  try {
+    const page = await api.get<Page<Post>>("/api/posts/");
+    keepLikes(page.results);
+    posts.value = page.results;
+    next.value = page.next;
+    unseen.value = new Set();
+  } catch (error) {
+    failure.value = explain(error);
+  }
+}
+
+async function loadMore(): Promise<void> {
+  if (!next.value || isLoadingMore.value) return;
+  isLoadingMore.value = true;
+  try {
+    const page = await api.get<Page<Post>>(samePath(next.value));
+    keepLikes(page.results);
+    const known = new Set(posts.value?.map((post) => post.id));
+    posts.value = [...(posts.value ?? []), ...page.results.filter((post) => !known.has(post.id))];
+    next.value = page.next;
+  } catch (error) {
+    toast(explain(error));
+  } finally {
+    isLoadingMore.value = false;
+  }
+}
+
+function keepLikes(page: Post[]): void {
+  for (const { id, likes, liked } of page) setLikes(id, { likes, liked });
+}
+
+function hear(message: WireMessage): void {
+  if (message.type !== "post.created") return;
+  const { id } = message.data as { id: string };
+  if (posts.value?.some((post) => post.id === id)) return;
+  unseen.value = new Set([...unseen.value, id]);
+}
+
+/** Change what the feed remembers of a post, wherever the news came from. */
+function amend(id: string, change: Partial<Post>): void {
+  if (!posts.value?.some((post) => post.id === id)) return;
+  posts.value = posts.value.map((post) => (post.id === id ? { ...post, ...change } : post));
+}
+
+/** Follow a post while its card is on the screen: its numbers stay true. */
+function useLiveCard(post: Post) {
+  const card = useRef<HTMLElement>(null);
+  useEffect(() => {
+    let stop: (() => void) | undefined;
+    const follower = {
+      onSnapshot: (data: unknown) => {
+        const { likes, liked, comments, version, text } = data as Post;
+        setLikes(post.id, { likes, liked });
+        amend(post.id, { comments, version, text });
+      },
+      onMessage: ({ type, data }: WireMessage) => {
+        const fact = data as { likes?: number; comments?: number };
+        if (type === "post.likes" && fact.likes !== undefined) setLikes(post.id, { likes: fact.likes });
+        if (fact.comments !== undefined) amend(post.id, { comments: fact.comments });
+        if (type === "post.deleted") posts.value = posts.value?.filter((p) => p.id !== post.id) ?? null;
+      },
+    };
+    const observer = new IntersectionObserver(([entry]) => {
+      if (entry?.isIntersecting) stop ??= live.follow(`post:${post.id}`, follower, post.version);
+      else {
+        stop?.();
+        stop = undefined;
+      }
+    });
+    if (card.current) observer.observe(card.current);
+    return () => {
+      observer.disconnect();
+      stop?.();
+    };
+  }, [post.id]);
+  return card;
+}
+
+function Card({ post }: { post: Post }) {
+  const card = useLiveCard(post);
+  const video = post.videos?.[0];
+  const title = video?.title || video?.filename || post.text.slice(0, 80) || "Untitled";
+  return (
+    <article class="card" ref={card} data-post={post.id} aria-labelledby={`t-${post.id}`}>
+      {video ? (
+        <Poster video={video} />
+      ) : (
+        <div class="poster words" aria-hidden="true">
+          <p>{post.text}</p>
+        </div>
+      )}
+      <div class="card-body">
+        <h2 id={`t-${post.id}`}>
+          <a class="card-link" href={`/p/${post.id}`}>
+            {title}
+          </a>
+        </h2>
+        {video && post.text && post.text !== title && <p class="text">{post.text}</p>}
+        <div class="byline">
+          <Avatar name={post.author.username} />
+          <span>
+            <strong>{post.author.username}</strong> · <Age of={post.created_at} />
+          </span>
+        </div>
+        <div class="card-foot">
+          <LikeButton postId={post.id} />
+          <a
+            class="count"
+            href={`/p/${post.id}`}
+            tabIndex={-1}
+            aria-label={`${plural(post.comments, "comment")} on ${title}`}
+          >
+            <Speech /> {count(post.comments)}
+          </a>
+        </div>
+      </div>
+    </article>
+  );
+}
+
+function Skeletons() {
+  return (
+    <div class="feed-grid" role="status">
+      <span class="visually-hidden">Loading the feed</span>
+      {[0, 1, 2, 3, 4, 5].map((i) => (
+        <div class="card" key={i} aria-hidden="true">
+          <div class="poster skeleton" />
+          <div class="card-body">
+            <div class="skeleton line" />
+            <div class="skeleton line short" />
+          </div>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function Hello({ isAlone }: { isAlone: boolean }) {
+  if (me.value) {
+    if (!isAlone) return null;
+    return (
+      <section class="hello">
+        <h2>The first reel is yours.</h2>
+        <p>Nobody has posted yet. Drop a video in, and it plays a second or two after its last byte.</p>
+        <div class="actions">
+          <a class="button primary" href="/upload">
+            <UploadIcon /> Upload a video
+          </a>
+        </div>
+      </section>
+    );
+  }
+  return (
+    <section class="hello">
+      <h2>Drop a video. It is already playing.</h2>
+      <p>
+        Videos here play seconds after they arrive, from any minute, and everybody who watches sees
+        likes and comments as they happen.
+      </p>
+      <div class="actions">
+        <a class="button primary" href="/register">
+          Create an account
+        </a>
+        <a class="button" href="/login">
+          Sign in
+        </a>
+      </div>
+    </section>
+  );
+}
+
+function NewPosts() {
+  const fresh = unseen.value.size;
+  const show = async () => {
+    scrollTo({ top: 0, behavior: "instant" });
+    await load();
+    document.querySelector<HTMLElement>(".card-link")?.focus();
+  };
+  return (
+    <div class="new-posts" role="status">
+      {fresh > 0 && (
+        <button type="button" class="button primary small" onClick={() => void show()}>
+          {plural(fresh, "new post")}
+        </button>
+      )}
+    </div>
+  );
+}
+
+export function Feed() {
+  useEffect(() => {
+    if (me.value !== undefined && (posts.value === null || loadedFor !== me.value?.id)) void load();
+  }, [me.value]);
+  useTopic("feed", { onMessage: hear });
+  const shown = posts.value;
+  return (
+    <div class="content">
+      <div class="visually-hidden">
+        <PageTitle>Feed</PageTitle>
+      </div>
+      {shown && <Hello isAlone={shown.length === 0} />}
+      <NewPosts />
+      {failure.value && (
+        <div class="blank" role="alert">
+          <p>{failure.value}</p>
+          <button type="button" class="button" onClick={() => void load()}>
+            Try again
+          </button>
+        </div>
+      )}
+      {!shown && !failure.value && <Skeletons />}
+      {shown && (
+        <div class="feed-grid">
+          {shown.map((post) => (
+            <Card key={post.id} post={post} />
+          ))}
+        </div>
+      )}
+      {next.value && (
+        <div class="more">
+          <button
+            type="button"
+            class="button"
+            aria-disabled={isLoadingMore.value}
+            onClick={() => void loadMore()}
+          >
+            {isLoadingMore.value ? "Loading…" : "Load more"}
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}

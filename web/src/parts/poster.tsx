@@ -1,0 +1,40 @@
+/** The picture of a video, or what is known about it while there is none. */
+
+import { useState } from "preact/hooks";
+import type { Video } from "../api/types.ts";
+import { clock } from "./format.ts";
+import { FilmIcon, Note } from "./icons.tsx";
+
+const WORDS: Record<string, [string, string]> = {
+  uploading: ["Uploading", "busy"],
+  in_queue: ["In line", "busy"],
+  processing: ["Getting sharper", "busy"],
+  failed: ["Cannot be played", "bad"],
+  cancelled: ["Cancelled", ""],
+};
+
+export function StatusChip({ video }: { video: Video }) {
+  const words = WORDS[video.status];
+  if (!words) return null;
+  const [text, tone] = words;
+  const percent = video.status === "processing" ? ` ${Math.floor(video.progress_percent)} %` : "";
+  const preparing = video.status === "processing" && !video.playlist_url;
+  return <span class={`chip ${tone}`}>{preparing ? "Preparing" : text + percent}</span>;
+}
+
+export function Poster({ video }: { video: Video }) {
+  const [isBroken, setBroken] = useState(false);
+  return (
+    <div class="poster">
+      {video.poster_url && !isBroken ? (
+        <img src={video.poster_url} alt="" loading="lazy" decoding="async" onError={() => setBroken(true)} />
+      ) : video.kind === "audio" ? (
+        <Note size={44} />
+      ) : (
+        <FilmIcon size={44} />
+      )}
+      <StatusChip video={video} />
+      {video.duration ? <span class="badge">{clock(video.duration)}</span> : null}
+    </div>
+  );
+}
