@@ -1,9 +1,9 @@
 """The composition root of HTTP: every route of Django's side."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-from core import health
+from core import health, shell
 
 urlpatterns = [
     path("livez", health.livez),
@@ -11,9 +11,10 @@ urlpatterns = [
     path("health", health.health),
     path("health/", health.health),
     path("django-admin/", admin.site.urls),
+    path("", include(shell.urlpatterns)),
 ]
 
 handler400 = "core.problems.bad_request"
 handler403 = "core.problems.permission_denied"
-handler404 = "core.problems.page_not_found"
+handler404 = "core.shell.page_not_found"
 handler500 = "core.problems.server_error"

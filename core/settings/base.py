@@ -152,7 +152,13 @@ CSRF_COOKIE_SAMESITE = "Lax"
 MEDIA_ROOT = VAR_DIR / "media"
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static"
+#: The built web client. Vite has put a hash into each name, so nothing hashes them again.
 WEB_DIST_DIR = BASE_DIR / "web" / "dist"
+STATICFILES_DIRS = [WEB_DIST_DIR] if WEB_DIST_DIR.is_dir() else []
+SERVESTATIC_USE_FINDERS = True
+#: Look for new static files at each request: for work on the client with `npm run dev`.
+SERVESTATIC_AUTOREFRESH = env.switch("STATIC_AUTOREFRESH", False)
+SERVESTATIC_IMMUTABLE_FILE_TEST = r"^/static/assets/.+-[\w-]{8}\.\w+$"
 
 # --- Uploads --------------------------------------------------------------------------------
 
