@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -34,7 +36,7 @@ def test_a_number_below_its_minimum_is_a_mistake() -> None:
     ],
 )
 def test_the_variables_alone_decide_which_settings_run(
-    variables: dict[str, str], module: str, tmp_path, monkeypatch: pytest.MonkeyPatch
+    variables: dict[str, str], module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("DATABASE_URL", "DB_HOST", "DYNO", "DEBUG"):
         monkeypatch.delenv(name, raising=False)
