@@ -2,7 +2,7 @@ import io
 import json
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 from rest_framework.exceptions import ParseError
 
 from core.http import BodyTooLarge, BoundedJSONParser, client_address
@@ -25,7 +25,7 @@ def test_what_is_wrong_with_a_body_is_the_clients_error(body: bytes) -> None:
         parse(body)
 
 
-def test_a_body_beyond_the_limit_says_the_limit(settings: SettingsWrapper) -> None:
+def test_a_body_beyond_the_limit_says_the_limit(settings: Settings) -> None:
     settings.API_BODY_MAX_BYTES = 10
     with pytest.raises(BodyTooLarge) as caught:
         parse(json.dumps("x" * 20).encode())
@@ -37,12 +37,12 @@ def scope(*forwarded: bytes) -> dict[str, object]:
 
 
 def test_a_forwarded_address_is_not_believed_without_a_trusted_proxy(
-    settings: SettingsWrapper,
+    settings: Settings,
 ) -> None:
     settings.TRUSTED_PROXIES = 0
     assert client_address(scope(b"1.2.3.4")) == "10.0.0.1"
 
 
-def test_only_what_trusted_proxies_added_is_believed(settings: SettingsWrapper) -> None:
+def test_only_what_trusted_proxies_added_is_believed(settings: Settings) -> None:
     settings.TRUSTED_PROXIES = 1
     assert client_address(scope(b"6.6.6.6, 1.2.3.4")) == "1.2.3.4"
