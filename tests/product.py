@@ -1,4 +1,4 @@
-"""The product itself, as an operator starts it, for tests and benchmarks that talk to it from outside."""
+"""The product as an operator starts it, for tests and benchmarks that talk to it from outside."""
 
 import base64
 import contextlib
