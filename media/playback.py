@@ -78,7 +78,7 @@ def signed_path(*, media_id: uuid.UUID, epoch: int, now: float | None = None) ->
 
 def is_genuine(link: Link, *, now: float | None = None) -> bool:
     """Whether we signed `link` and it has not expired. Its epoch is for the caller to compare."""
-    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    keys: list[str] = [settings.SECRET_KEY, *map(str, settings.SECRET_KEY_FALLBACKS)]
     signed = [
         hmac.compare_digest(_mac(key, link.media_id, link.expires_at, link.epoch), link.mac)
         for key in keys

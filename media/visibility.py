@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 
 from media.models import MediaFile
+from media.models.media_file import MediaFileQuerySet
 
 Viewer = AbstractBaseUser | AnonymousUser
 #: What a viewer may see besides: a condition on MediaFile that does not multiply rows
@@ -33,7 +34,7 @@ def unregister(grant: Grant) -> None:
 
 def visible_media(viewer: Viewer) -> QuerySet[MediaFile]:
     """Every media file that `viewer` may see, by its own visibility or by a grant."""
-    found: QuerySet[MediaFile] = MediaFile.objects.get_queryset().open_to(viewer)
+    found: QuerySet[MediaFile] = MediaFileQuerySet(MediaFile).open_to(viewer)
     for grant in _grants:
         found |= MediaFile.objects.filter(grant(viewer))
     return found
