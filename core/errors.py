@@ -70,6 +70,12 @@ class Forbidden(AppError):
     kind, code, title = Kind.FORBIDDEN, "forbidden", "You may not do this."
 
 
+class CsrfFailed(Forbidden):
+    """A change was asked for with a cookie but without the token that proves the page."""
+
+    code, title = "csrf-failed", "The CSRF token is missing or wrong; reload the page."
+
+
 class NotFound(AppError):
     """Not there, or not for this viewer."""
 

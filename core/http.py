@@ -1,5 +1,6 @@
 """What every HTTP answer and body goes through: bounds, security headers, client addresses."""
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -8,8 +9,13 @@ from typing import IO, Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.http import parse_etags
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.utils.encoders import JSONEncoder
 
 from core.errors import TooLarge
 
@@ -104,6 +110,27 @@ def security_headers(get_response: Any) -> Any:
 
 security_headers.sync_capable = True  # type: ignore[attr-defined]  # read by Django's loader
 security_headers.async_capable = True  # type: ignore[attr-defined]
+
+
+def checked(serializer: Serializer[Any]) -> dict[str, Any]:
+    """The values of a request body. Raises a ValidationError that names the fields."""
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def conditional(request: Request, data: Any) -> Response:
+    """The answer to a GET, with an ETag of what it says; 304 without a body if the client has it.
+
+    The tag is weak: two answers with one tag mean the same, not the same bytes.
+    """
+    text = json.dumps(data, sort_keys=True, cls=JSONEncoder)
+    tag = f'W/"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    # RFC 9110, 13.1.2: compared weakly, so a strong tag of the same value counts.
+    if "*" in known or tag.removeprefix("W/") in {each.removeprefix("W/") for each in known}:
+        return Response(status=304, headers=headers)
+    return Response(data, headers=headers)
 
 
 def client_address(scope: Mapping[str, Any]) -> str:

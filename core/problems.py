@@ -14,6 +14,7 @@ from rest_framework.views import set_rollback
 
 from core.errors import (
     AppError,
+    CsrfFailed,
     Forbidden,
     Invalid,
     Kind,
@@ -57,12 +58,6 @@ class NotAcceptable(Invalid):
     """The client asks for a type of answer that there is not."""
 
     code, title = "not-acceptable", "There is no answer of the type that is asked for."
-
-
-class CsrfFailed(Forbidden):
-    """A change was asked for with a cookie but without the token that proves the page."""
-
-    code, title = "csrf-failed", "The CSRF token is missing or wrong; reload the page."
 
 
 class InternalError(AppError):
