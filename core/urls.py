@@ -10,6 +10,8 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("health", health.health),
     path("health/", health.health),
+    path("", include("users.urls")),
+    path("", include("posts.urls")),
     path("django-admin/", admin.site.urls),
     path("", include(shell.urlpatterns)),
 ]

@@ -133,7 +133,7 @@ CHANNEL_LAYERS: dict[str, Any] = {
 # --- Accounts -------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "users.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["users.backends.AccountBackend"]
 PASSWORD_HASHERS = ["users.hashers.Argon2", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 _VALIDATION = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
@@ -142,9 +142,34 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
     {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
 ]
+#: Whether strangers may make accounts; `false` answers 403 `registration-closed`.
+REGISTRATION_OPEN = env.switch("REGISTRATION_OPEN", True)
+SESSION_ENGINE = "users.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+
+ACCOUNT_ADAPTER = "users.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
+ACCOUNT_UNIQUE_EMAIL = True
+ACCOUNT_EMAIL_VERIFICATION = "none"
+HEADLESS_ONLY = True
+HEADLESS_CLIENTS = ("app", "browser")
+HEADLESS_TOKEN_STRATEGY = "users.tokens.TokenStrategy"  # noqa: S105  # a class, no secret
+#: Signed with SECRET_KEY: the same server issues and checks them, so a shared key is enough.
+HEADLESS_JWT_ALGORITHM = "HS256"
+#: How long an access token opens doors; a program refreshes it before it ends.
+ACCESS_TOKEN_SECONDS = env.integer("ACCESS_TOKEN_SECONDS", 15 * 60, minimum=30)
+#: How long a refresh token may rest unused.
+REFRESH_TOKEN_SECONDS = env.integer("REFRESH_TOKEN_SECONDS", 14 * 24 * 3600, minimum=60)
+#: How long a program stays signed in by refreshing; then it has to sign in again.
+TOKEN_FAMILY_SECONDS = env.integer("TOKEN_FAMILY_SECONDS", 30 * 24 * 3600, minimum=60)
+#: A used refresh token that comes again within this time is refused; later, it ends its family.
+REFRESH_GRACE_SECONDS = env.integer("REFRESH_GRACE_SECONDS", 10)
+HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = ACCESS_TOKEN_SECONDS
+HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = REFRESH_TOKEN_SECONDS
+HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
 
 # --- Files ----------------------------------------------------------------------------------
 
@@ -248,6 +273,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "core.problems.drf_exception_handler",
     "DEFAULT_THROTTLE_RATES": {
         "login": env.text("THROTTLE_LOGIN", "20/min"),
+        "login_account": env.text("THROTTLE_LOGIN_ACCOUNT", "10/min"),
         "register": env.text("THROTTLE_REGISTER", "20/hour"),
         "comment": env.text("THROTTLE_COMMENT", "30/min"),
         "like": env.text("THROTTLE_LIKE", "120/min"),

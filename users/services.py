@@ -1,0 +1,89 @@
+"""What can be done with accounts: make one, sign in and out, change it."""
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import update_last_login
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from core.errors import Invalid
+from core.events import publish
+from users import tokens
+from users.errors import AlreadyTaken, InvalidCredentials, RegistrationClosed
+from users.events import UserChanged
+from users.models import User
+
+
+def register(*, username: str, email: str, password: str) -> User:
+    """Make an account with its profile and its e-mail address, not yet verified.
+
+    Raises AlreadyTaken, which names the fields, or Invalid for a weak password.
+    """
+    if not settings.REGISTRATION_OPEN:
+        raise RegistrationClosed
+    email = User.objects.normalize_email(email)
+    _refuse_taken(username=username, email=email)
+    _refuse_weak(password, User(username=username, email=email))
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(username, email, password)
+            EmailAddress.objects.create(user=user, email=email, primary=True, verified=False)
+    except IntegrityError:
+        # Somebody else was quicker by a moment; now it can be seen what they took.
+        _refuse_taken(username=username, email=email)
+        raise
+    return user
+
+
+def check_credentials(*, login: str, password: str) -> User:
+    """The account of this name or e-mail, if the password fits. Raises InvalidCredentials."""
+    user = authenticate(None, username=login, password=password)
+    if not isinstance(user, User):
+        raise InvalidCredentials
+    return user
+
+
+def sign_in(*, login: str, password: str) -> tuple[User, tokens.TokenPair]:
+    """A new family of tokens for a program. Raises InvalidCredentials."""
+    user = check_credentials(login=login, password=password)
+    with transaction.atomic():
+        update_last_login(None, user)  # type: ignore[arg-type]  # a signal receiver, called by hand
+        return user, tokens.issue(user)
+
+
+def change_account(*, actor: User, username: str | None = None) -> User:
+    """Change one's own account. Raises AlreadyTaken."""
+    if username is None or username == actor.username:
+        return actor
+    if username.lower() != actor.username.lower():
+        _refuse_taken(username=username)
+    try:
+        with transaction.atomic():
+            User.objects.filter(pk=actor.pk).update(username=username, version=F("version") + 1)
+            actor.refresh_from_db(fields=["username", "version"])
+            publish(UserChanged(user_id=actor.pk, version=actor.version))
+    except IntegrityError:
+        _refuse_taken(username=username)
+        raise
+    return actor
+
+
+def _refuse_taken(*, username: str | None = None, email: str | None = None) -> None:
+    errors = []
+    if username is not None and User.objects.named(username).exists():
+        errors.append({"pointer": "#/username", "detail": "This name is taken."})
+    if email is not None and User.objects.with_email(email).exists():
+        errors.append({"pointer": "#/email", "detail": "This address has an account already."})
+    if errors:
+        raise AlreadyTaken(" ".join(error["detail"] for error in errors), errors=errors)
+
+
+def _refuse_weak(password: str, user: User) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        errors = [{"pointer": "#/password", "detail": message} for message in error.messages]
+        raise Invalid("Some fields are not valid.", errors=errors) from error
