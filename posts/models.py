@@ -1,7 +1,7 @@
 """Posts and what people say about them."""
 
 import uuid
-from typing import ClassVar, Self
+from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -17,13 +17,13 @@ class PostQuerySet(models.QuerySet["Post"]):
 
     def visible_to(self, viewer: AbstractBaseUser | AnonymousUser) -> Self:
         """Posts that `viewer` may open: public and unlisted ones, and their own."""
-        return self.filter(
-            Q(visibility__in=[Visibility.PUBLIC, Visibility.UNLISTED]) | Q(author_id=viewer.pk)
-        )
+        seen = Q(visibility__in=[Visibility.PUBLIC, Visibility.UNLISTED])
+        return self.filter(seen | Q(author_id=viewer.pk) if viewer.pk else seen)
 
     def listed_for(self, viewer: AbstractBaseUser | AnonymousUser) -> Self:
         """Posts that the feed of `viewer` shows: public ones, and their own."""
-        return self.filter(Q(visibility=Visibility.PUBLIC) | Q(author_id=viewer.pk))
+        listed = Q(visibility=Visibility.PUBLIC)
+        return self.filter(listed | Q(author_id=viewer.pk) if viewer.pk else listed)
 
 
 class Post(models.Model):
@@ -42,16 +42,13 @@ class Post(models.Model):
     version = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects: ClassVar[models.Manager["Post"]] = PostQuerySet.as_manager()
+    objects = PostQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
         indexes = [
-            models.Index(
-                fields=["-created_at", "-id"],
-                condition=Q(visibility="public"),
-                name="post_public",
-            ),
+            # Not only of public posts: a feed also shows one's own.
+            models.Index(fields=["-created_at", "-id"], name="post_newest"),
             models.Index(fields=["author", "-created_at", "-id"], name="post_by_author"),
         ]
 

@@ -1,1 +1,0 @@
-"""Where bytes live that outlast a process: sources, segments, posters. Plain Python."""

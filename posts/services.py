@@ -1,0 +1,174 @@
+"""What can be done with posts and comments.
+
+Counts and versions are raised by UPDATEs that read what they write, in the transaction of the
+change itself: they are right whoever else is at it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from core.errors import Forbidden, NotFound
+from core.events import publish
+from media.models import MediaFile, Visibility
+from posts import permissions
+from posts.errors import EmptyPost, NotYourMedia
+from posts.events import (
+    CommentCreated,
+    CommentDeleted,
+    PostCreated,
+    PostDeleted,
+    PostLiked,
+    PostUpdated,
+)
+from posts.models import Comment, Feed, Like, Post, PostMedia
+from posts.selectors import find_post
+from users.models import User
+
+
+@dataclass(frozen=True)
+class LikeState:
+    """How many like a post, and whether the actor is one of them."""
+
+    likes: int
+    liked: bool
+
+
+@transaction.atomic
+def create_post(
+    *,
+    actor: User,
+    text: str = "",
+    media: Sequence[UUID] = (),
+    visibility: str = Visibility.PUBLIC,
+) -> Post:
+    """Publish a text and media files of one's own. Raises EmptyPost or NotYourMedia."""
+    media = list(dict.fromkeys(media))
+    if not text and not media:
+        raise EmptyPost
+    # Locked, so that none can be deleted before the post shows it.
+    own = MediaFile.objects.select_for_update().filter(pk__in=media, owner_id=actor.pk)
+    if len(own) != len(media):
+        errors = [{"pointer": "#/media", "detail": NotYourMedia.title}]
+        raise NotYourMedia(errors=errors)
+    post = Post.objects.create(author=actor, text=text, visibility=visibility)
+    PostMedia.objects.bulk_create(
+        PostMedia(post=post, media_file_id=media_id, position=position)
+        for position, media_id in enumerate(media)
+    )
+    listed = visibility == Visibility.PUBLIC
+    publish(
+        PostCreated(
+            post_id=post.pk,
+            author_id=actor.pk,
+            listed=listed,
+            feed_version=_raise_feed_version() if listed else 0,
+        )
+    )
+    return post
+
+
+@transaction.atomic
+def update_post(
+    *, actor: User, post_id: UUID, text: str | None = None, visibility: str | None = None
+) -> None:
+    """Change what a post says, or who may see it. Raises NotFound, Forbidden or EmptyPost."""
+    post = find_post(viewer=actor, post_id=post_id)
+    if not permissions.may_edit_post(actor, post):
+        raise Forbidden("Only its author can change a post.")
+    changes: dict[str, str] = {}
+    if text is not None:
+        changes["text"] = text
+    if visibility is not None:
+        changes["visibility"] = visibility
+    if not changes:
+        return
+    if text == "" and not PostMedia.objects.filter(post_id=post_id).exists():
+        raise EmptyPost
+    publish(PostUpdated(post_id=post_id, version=_change(post_id, **changes)))
+
+
+@transaction.atomic
+def delete_post(*, actor: User, post_id: UUID) -> None:
+    """Take a post away with its likes and comments; its media stay. Raises NotFound, Forbidden."""
+    post = find_post(viewer=actor, post_id=post_id)
+    if not permissions.may_delete_post(actor, post):
+        raise Forbidden("Only its author can delete a post.")
+    post.delete()
+    publish(PostDeleted(post_id=post_id))
+
+
+@transaction.atomic
+def like_post(*, actor: User, post_id: UUID) -> LikeState:
+    """Like a post. Liking twice is the same as liking once. Raises NotFound."""
+    find_post(viewer=actor, post_id=post_id)
+    _, created = Like.objects.get_or_create(post_id=post_id, user_id=actor.pk)
+    if created:
+        _change(post_id, like_count=F("like_count") + 1)
+    return LikeState(likes=_tell_likes(post_id, changed=created), liked=True)
+
+
+@transaction.atomic
+def unlike_post(*, actor: User, post_id: UUID) -> LikeState:
+    """Take a like back. What was not liked stays as it is. Raises NotFound."""
+    find_post(viewer=actor, post_id=post_id)
+    deleted, _ = Like.objects.filter(post_id=post_id, user_id=actor.pk).delete()
+    if deleted:
+        _change(post_id, like_count=F("like_count") - 1)
+    return LikeState(likes=_tell_likes(post_id, changed=bool(deleted)), liked=False)
+
+
+@transaction.atomic
+def create_comment(*, actor: User, post_id: UUID, text: str) -> Comment:
+    """Say something about a post. Raises NotFound."""
+    find_post(viewer=actor, post_id=post_id)
+    comment = Comment.objects.create(post_id=post_id, author=actor, text=text)
+    version = _change(post_id, comment_count=F("comment_count") + 1)
+    publish(CommentCreated(comment_id=comment.pk, post_id=post_id, version=version))
+    return comment
+
+
+@transaction.atomic
+def delete_comment(*, actor: User, comment_id: UUID) -> None:
+    """Take a comment away, as its author or as the post's. Raises NotFound or Forbidden."""
+    comment = Comment.objects.select_related("post").filter(pk=comment_id).first()
+    if comment is None or not Post.objects.visible_to(actor).filter(pk=comment.post_id).exists():
+        raise NotFound(f"There is no comment {comment_id}.")
+    if not permissions.may_delete_comment(actor, comment):
+        raise Forbidden("Only its author or the author of the post can delete a comment.")
+    deleted, _ = Comment.objects.filter(pk=comment_id).delete()
+    if not deleted:
+        return
+    version = _change(comment.post_id, comment_count=F("comment_count") - 1)
+    publish(
+        CommentDeleted(
+            comment_id=comment_id,
+            post_id=comment.post_id,
+            comments=Post.objects.values_list("comment_count", flat=True).get(pk=comment.post_id),
+            version=version,
+        )
+    )
+
+
+def _change(post_id: UUID, **changes: object) -> int:
+    """Change a post and raise its version in one UPDATE. Returns the version it led to."""
+    if not Post.objects.filter(pk=post_id).update(version=F("version") + 1, **changes):
+        raise NotFound(f"There is no post {post_id}.")
+    return Post.objects.values_list("version", flat=True).get(pk=post_id)
+
+
+def _tell_likes(post_id: UUID, *, changed: bool) -> int:
+    likes, version = Post.objects.values_list("like_count", "version").get(pk=post_id)
+    if changed:
+        publish(PostLiked(post_id=post_id, likes=likes, version=version))
+    return likes
+
+
+def _raise_feed_version() -> int:
+    if not Feed.objects.filter(pk=1).update(version=F("version") + 1):
+        Feed.objects.get_or_create(pk=1)
+        Feed.objects.filter(pk=1).update(version=F("version") + 1)
+    return Feed.objects.values_list("version", flat=True).get(pk=1)
