@@ -1,1 +1,164 @@
-export default function Page() { return <div class="content"/>; }
+/** One's own videos: what they are doing right now, and a way to be rid of them. */
+
+import { signal } from "@preact/signals";
+import { useEffect, useState } from "preact/hooks";
+import { api, explain, samePath } from "../api/client.ts";
+import type { Page, Progress, Video } from "../api/types.ts";
+import { useTopic } from "../live/index.ts";
+import type { WireMessage } from "../live/topic.ts";
+import { Age, Busy, PageTitle } from "../parts/basics.tsx";
+import { Confirm } from "../parts/confirm.tsx";
+import { bytes } from "../parts/format.ts";
+import { Bin, FilmIcon, Lock, UploadIcon } from "../parts/icons.tsx";
+import { Poster } from "../parts/poster.tsx";
+import { useSignedIn } from "../parts/signed-in.ts";
+import { toast } from "../parts/toasts.tsx";
+
+const videos = signal<Video[] | null>(null);
+const next = signal<string | null>(null);
+
+async function load(url = "/api/local-videos/"): Promise<void> {
+  try {
+    const page = await api.get<Page<Video>>(url);
+    const isFirst = url === "/api/local-videos/";
+    videos.value = [...(isFirst ? [] : (videos.value ?? [])), ...page.results];
+    next.value = page.next;
+  } catch (error) {
+    toast(explain(error));
+  }
+}
+
+function hear({ type, data }: WireMessage): void {
+  const news = data as Progress & { video_id: string };
+  if (type === "media.deleted") {
+    videos.value = videos.value?.filter(({ video_id }) => video_id !== news.video_id) ?? null;
+  }
+  if (type !== "media.progress" || !videos.value) return;
+  if (!videos.value.some(({ video_id }) => video_id === news.video_id)) {
+    void load();
+    return;
+  }
+  videos.value = videos.value.map((video) =>
+    video.video_id === news.video_id ? { ...video, ...news } : video,
+  );
+}
+
+async function destroy(video: Video): Promise<void> {
+  try {
+    await api.delete(`/api/videos/${video.video_id}/`);
+    videos.value = videos.value?.filter(({ video_id }) => video_id !== video.video_id) ?? null;
+    toast(`${video.title || video.filename} is deleted.`);
+  } catch (error) {
+    toast(explain(error));
+  }
+}
+
+const SEEN_BY: Record<string, string> = {
+  public: "Everyone",
+  unlisted: "Everyone with the link",
+  followers: "Followers",
+  private: "Only you",
+};
+
+function VideoItem({ video }: { video: Video }) {
+  const [isAsking, setAsking] = useState(false);
+  const name = video.title || video.filename;
+  return (
+    <li class="panel video-item" data-video={video.video_id} data-status={video.status}>
+      <a href={`/v/${video.video_id}`} tabIndex={-1} aria-hidden="true">
+        <Poster video={video} />
+      </a>
+      <div class="about">
+        <h2>
+          <a href={`/v/${video.video_id}`}>{name}</a>
+        </h2>
+        <p class="facts">
+          <span>
+            <Age of={video.created_at} />
+          </span>
+          {video.size_bytes ? <span>{bytes(video.size_bytes)}</span> : null}
+          <span class="chip">
+            {video.visibility === "private" && <Lock size={13} />} {SEEN_BY[video.visibility]}
+          </span>
+        </p>
+        {video.status === "failed" && (
+          <p class="reason">{video.error?.detail ?? "It could not be used."}</p>
+        )}
+        {video.status === "processing" && (
+          <progress
+            class="bar"
+            max={100}
+            value={video.progress_percent}
+            aria-label={`Encoding ${name}`}
+          />
+        )}
+      </div>
+      <div class="row-actions">
+        <button type="button" class="button small danger" onClick={() => setAsking(true)}>
+          <Bin size={16} /> Delete<span class="visually-hidden"> {name}</span>
+        </button>
+      </div>
+      {isAsking && (
+        <Confirm
+          title="Delete this video?"
+          text={`${name} and everything made of it will be gone for good.`}
+          action="Delete"
+          onAnswer={(isYes) => {
+            setAsking(false);
+            if (isYes) void destroy(video);
+          }}
+        />
+      )}
+    </li>
+  );
+}
+
+function Nothing() {
+  return (
+    <div class="blank">
+      <FilmIcon size={56} />
+      <p>Nothing here yet. What you upload appears in this list, with all that happens to it.</p>
+      <div class="actions">
+        <a class="button primary" href="/upload">
+          <UploadIcon /> Upload a video
+        </a>
+      </div>
+    </div>
+  );
+}
+
+export default function Videos() {
+  const user = useSignedIn();
+  useEffect(() => {
+    if (user) void load();
+    return () => {
+      videos.value = null;
+    };
+  }, [user?.id]);
+  useTopic(user ? `user:${user.id}` : null, { onMessage: hear });
+  if (!user) return null;
+  const shown = videos.value;
+  return (
+    <div class="content">
+      <div class="page-head">
+        <PageTitle>Your videos</PageTitle>
+      </div>
+      {!shown && <Busy label="Loading your videos" />}
+      {shown?.length === 0 && <Nothing />}
+      {shown && shown.length > 0 && (
+        <ul class="video-list">
+          {shown.map((video) => (
+            <VideoItem key={video.video_id} video={video} />
+          ))}
+        </ul>
+      )}
+      {next.value && (
+        <div class="more">
+          <button type="button" class="button" onClick={() => void load(samePath(next.value ?? ""))}>
+            Load more
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,1 +1,169 @@
-export default function Page(_props: { id: string }) { return <div class="content"/>; }
+/** A post: its video, what people think of it, and what they say. */
+
+import { useEffect, useState } from "preact/hooks";
+import { api, ApiError, explain, samePath } from "../api/client.ts";
+import type { Comment, Page, Post } from "../api/types.ts";
+import { useTopic } from "../live/index.ts";
+import type { WireMessage } from "../live/topic.ts";
+import { Age, Avatar, Blank, Busy, PageTitle } from "../parts/basics.tsx";
+import { Comments } from "../parts/comments.tsx";
+import { LinkIcon } from "../parts/icons.tsx";
+import { LikeButton, likesOf, setLikes } from "../parts/like.tsx";
+import { Making } from "../parts/making.tsx";
+import { toast } from "../parts/toasts.tsx";
+import { useLiveVideo } from "../parts/use-video.ts";
+import { Screen } from "../player/player.tsx";
+import { me } from "../session.ts";
+import { NotFound } from "./not-found.tsx";
+
+interface Loaded {
+  post: Post;
+  comments: Comment[];
+  next: string | null;
+}
+
+/** Newest first, each once, whichever way it came. */
+function merged(...lists: Comment[][]): Comment[] {
+  const byId = new Map(lists.flat().map((comment) => [comment.id, comment]));
+  return [...byId.values()].sort((a, b) => b.created_at.localeCompare(a.created_at));
+}
+
+interface Snapshot extends Post {
+  comments_page?: Page<Comment> | Comment[];
+}
+
+function pageOf(snapshot: Snapshot): Comment[] {
+  const page = snapshot.comments_page;
+  return Array.isArray(page) ? page : (page?.results ?? []);
+}
+
+function useLivePost(id: string) {
+  const [state, setState] = useState<Loaded | null>(null);
+  const [refusal, setRefusal] = useState<ApiError | null>(null);
+  const amend = (change: (old: Loaded) => Loaded) => setState((old) => old && change(old));
+
+  useEffect(() => {
+    const url = `/api/posts/${id}/`;
+    Promise.all([api.get<Post>(url), api.get<Page<Comment>>(`${url}comments/`)]).then(
+      ([post, page]) => {
+        setLikes(id, { likes: post.likes, liked: post.liked });
+        setState({ post, comments: merged(page.results), next: page.next });
+      },
+      (error: unknown) =>
+        setRefusal(error instanceof ApiError ? error : new ApiError(0, "error", explain(error))),
+    );
+  }, [id, me.value?.id]);
+
+  const takeSnapshot = (data: unknown) => {
+    const snapshot = data as Snapshot;
+    setLikes(id, { likes: snapshot.likes, liked: snapshot.liked ?? likesOf(id).value.liked });
+    amend((old) => ({
+      ...old,
+      post: { ...old.post, text: snapshot.text, comments: snapshot.comments },
+      comments: merged(old.comments, pageOf(snapshot)),
+    }));
+  };
+  const hear = ({ type, data }: WireMessage) => {
+    const fact = data as Partial<Post> & Partial<Comment>;
+    if (type === "post.likes") setLikes(id, { likes: fact.likes ?? 0 });
+    if (type === "comment.created") addComment(data as Comment & { comments?: number });
+    if (type === "comment.deleted") {
+      amend((old) => ({ ...old, comments: old.comments.filter((each) => each.id !== fact.id) }));
+    }
+    if (type === "post.updated") amend((old) => ({ ...old, post: { ...old.post, ...fact } }));
+    if (type === "post.deleted") setRefusal(new ApiError(404, "not-found", "This post is gone."));
+  };
+  const addComment = (comment: Comment & { comments?: number }) =>
+    amend((old) => {
+      if (old.comments.some((each) => each.id === comment.id)) return old;
+      const total = comment.comments ?? old.post.comments + 1;
+      return {
+        ...old,
+        post: { ...old.post, comments: total },
+        comments: merged(old.comments, [comment]),
+      };
+    });
+  const more = async () => {
+    if (!state?.next) return;
+    try {
+      const page = await api.get<Page<Comment>>(samePath(state.next));
+      amend((old) => ({ ...old, comments: merged(old.comments, page.results), next: page.next }));
+    } catch (error) {
+      toast(explain(error));
+    }
+  };
+  useTopic(state ? `post:${id}` : null, { onSnapshot: takeSnapshot, onMessage: hear }, state?.post.version);
+  return { state, refusal, addComment, more };
+}
+
+async function copyLink(): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    toast("The link is copied.");
+  } catch {
+    toast("The browser did not let us copy. The address is in the bar above.");
+  }
+}
+
+export default function WatchPost({ id }: { id: string }) {
+  const { state, refusal, addComment, more } = useLivePost(id);
+  const [video, isGone] = useLiveVideo(state?.post.videos?.[0] ?? null);
+  if (refusal) return <Refused error={refusal} />;
+  if (!state) return <Busy label="Loading the post" />;
+  const { post, comments, next } = state;
+  const title = video?.title || video?.filename || post.text.slice(0, 80) || "Post";
+  return (
+    <div class="content watch">
+      {video && !isGone && <Screen video={video} />}
+      <div class="watch-body">
+        <div class="watch-head">
+          <PageTitle>{title}</PageTitle>
+          <div class="watch-bar">
+            <div class="byline">
+              <Avatar name={post.author.username} />
+              <span>
+                <strong>{post.author.username}</strong>
+                <br />
+                <Age of={post.created_at} />
+              </span>
+            </div>
+            <div class="row-actions">
+              <LikeButton postId={id} class="framed" />
+              <button type="button" class="button" onClick={() => void copyLink()}>
+                <LinkIcon /> Copy link
+              </button>
+            </div>
+          </div>
+          {post.text && post.text !== title && <p class="caption">{post.text}</p>}
+          {video && video.status === "processing" && <Making made={video} />}
+        </div>
+        <Comments
+          postId={id}
+          total={post.comments}
+          comments={comments}
+          hasMore={next !== null}
+          onMore={() => void more()}
+          onWritten={addComment}
+        />
+      </div>
+    </div>
+  );
+}
+
+export function Refused({ error }: { error: ApiError }) {
+  if (error.status === 404 || error.status === 403) return <NotFound />;
+  return (
+    <div class="content">
+      <Blank
+        title="This did not load"
+        actions={
+          <button type="button" class="button primary" onClick={() => location.reload()}>
+            Try again
+          </button>
+        }
+      >
+        {error.message}
+      </Blank>
+    </div>
+  );
+}

@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { explain } from "../api/client.ts";
 import { path } from "../router.ts";
 import { me, signOut } from "../session.ts";
+import { overall } from "../upload/state.ts";
 import { Avatar } from "./basics.tsx";
 import { Door, FilmIcon, HomeIcon, Mark, UploadIcon } from "./icons.tsx";
 import { toast } from "./toasts.tsx";
@@ -63,6 +64,13 @@ function AccountMenu({ username, email }: { username: string; email: string }) {
   );
 }
 
+/** Uploads go on while one looks around; the way back to them says how far they are. */
+function UploadLabel() {
+  const percent = overall.value;
+  if (percent === null || path.value === "/upload") return <span class="label">Upload</span>;
+  return <span class="percent">{percent} %</span>;
+}
+
 export function Header() {
   const user = me.value;
   return (
@@ -83,7 +91,7 @@ export function Header() {
           )}
           {user && (
             <a class="button primary icon-only-small" href="/upload" aria-current={current("/upload")}>
-              <UploadIcon /> <span class="label">Upload</span>
+              <UploadIcon /> <UploadLabel />
             </a>
           )}
           {user === null && (

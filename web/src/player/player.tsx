@@ -1,0 +1,89 @@
+/** The player in a page: loads its code when first shown, and hands news of the video to it. */
+
+import { h } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { api, explain } from "../api/client.ts";
+import type { Video } from "../api/types.ts";
+import { Spinner } from "../parts/icons.tsx";
+import { toast } from "../parts/toasts.tsx";
+import type { ReelayPlayer } from "./element.ts";
+
+/** Wide as the page, never taller than most of the window; upright videos stay upright. */
+function shapeOf({ width, height }: Video): string {
+  if (!width || !height) return "16 / 9";
+  return width >= height ? `${width} / ${height}` : "16 / 9";
+}
+
+function Player({ video }: { video: Video & { playlist_url: string } }) {
+  const player = useRef<ReelayPlayer>(null);
+  const [isLoaded, setLoaded] = useState(false);
+  useEffect(() => {
+    import("./element.ts").then(
+      () => setLoaded(true),
+      () => toast("The player did not load. Reload the page."),
+    );
+  }, []);
+  useEffect(() => {
+    if (isLoaded) player.current?.load(video.playlist_url, video.poster_url);
+    // A newer link to the same video is asked for when this one has run out.
+  }, [isLoaded, video.video_id]);
+  useEffect(() => {
+    if (isLoaded) player.current?.offer(video.renditions, video.status === "completed");
+  }, [isLoaded, video.renditions, video.status]);
+  useEffect(() => {
+    const element = player.current;
+    const renew = () =>
+      api.get<Video>(`/api/videos/${video.video_id}/`).then(
+        ({ playlist_url, poster_url }) => playlist_url && element?.load(playlist_url, poster_url),
+        (error: unknown) => toast(explain(error)),
+      );
+    element?.addEventListener("expired", renew);
+    return () => element?.removeEventListener("expired", renew);
+  }, [isLoaded]);
+  if (!isLoaded) return <Stage video={video} />;
+  return h("reelay-player", {
+    ref: player,
+    style: { aspectRatio: shapeOf(video) },
+    role: "region",
+    "aria-label": `Video: ${video.title || video.filename}`,
+  });
+}
+
+/** The place of the picture while there is none. */
+function Stage({ video }: { video: Video }) {
+  const isBad = video.status === "failed" || video.status === "cancelled";
+  return (
+    <div class="stage" style={{ aspectRatio: shapeOf(video) }}>
+      {video.poster_url && !isBad && <img src={video.poster_url} alt="" />}
+      <div class="stage-words" role="status">
+        {isBad ? (
+          <>
+            <strong>This video cannot be played</strong>
+            <p>{video.error?.detail ?? "It could not be used."}</p>
+          </>
+        ) : video.playlist_url ? (
+          <span class="spin">
+            <Spinner size={32} />
+            <span class="visually-hidden">Loading the player</span>
+          </span>
+        ) : (
+          <>
+            <span class="spin">
+              <Spinner size={32} />
+            </span>
+            <strong>{video.status === "uploading" ? "Still arriving" : "Getting it ready"}</strong>
+            <p>It starts here by itself, as soon as it plays.</p>
+          </>
+        )}
+      </div>
+    </div>
+  );
+}
+
+export function Screen({ video }: { video: Video }) {
+  const { playlist_url, status } = video;
+  if (playlist_url && status !== "failed" && status !== "cancelled") {
+    return <Player video={{ ...video, playlist_url }} />;
+  }
+  return <Stage video={video} />;
+}

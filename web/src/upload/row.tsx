@@ -1,0 +1,198 @@
+/** One file on its way: what has arrived, what is being made, and what it will be called. */
+
+import type { Signal } from "@preact/signals";
+import type { Visibility } from "../api/types.ts";
+import { bytes, roughly } from "../parts/format.ts";
+import { Again, Alert, Check, Cross, Pause, Play } from "../parts/icons.tsx";
+import { Making } from "../parts/making.tsx";
+import { cancel, isDirty, pause, publish, remove, resume } from "./engine.ts";
+import { change, hasFailed, isPlayable, type Details, type Item } from "./state.ts";
+
+function percentOf({ sent, file }: Item): number {
+  return file.size ? Math.floor((100 * sent) / file.size) : 0;
+}
+
+function Sentence({ item }: { item: Item }) {
+  const { stage, sent, file, speed, trouble, made, resumedAt } = item;
+  const amount = `${bytes(sent)} of ${bytes(file.size)}`;
+  switch (stage) {
+    case "waiting":
+      return <>Waits for its turn</>;
+    case "paused":
+      return <>Paused at {amount}</>;
+    case "broken":
+    case "refused":
+      return <>{trouble}</>;
+    case "arrived":
+      if (hasFailed(made)) return <>{made?.error?.detail ?? "It could not be used."}</>;
+      if (made?.status === "completed") return <>Ready in every quality</>;
+      return <>{isPlayable(made) ? "Plays already, and gets sharper" : "Arrived. Looking at it…"}</>;
+    case "sending":
+      return (
+        <>
+          {amount}
+          {speed > 0 && ` · ${bytes(speed)}/s · ${roughly((file.size - sent) / speed)} left`}
+          {resumedAt > 0 && " · continued"}
+        </>
+      );
+  }
+}
+
+function Actions({ item }: { item: Signal<Item> }) {
+  const { stage, file, made } = item.value;
+  const name = <span class="visually-hidden"> {file.name}</span>;
+  return (
+    <div class="row-actions">
+      {stage === "sending" && (
+        <button type="button" class="button small" onClick={() => pause(item)}>
+          <Pause size={16} /> Pause{name}
+        </button>
+      )}
+      {(stage === "paused" || stage === "broken") && (
+        <button type="button" class="button small" onClick={() => resume(item)}>
+          {stage === "paused" ? <Play size={16} /> : <Again size={16} />}
+          {stage === "paused" ? "Resume" : "Retry"}
+          {name}
+        </button>
+      )}
+      {stage !== "arrived" && stage !== "refused" && (
+        <button type="button" class="button small quiet" onClick={() => cancel(item)}>
+          Cancel{name}
+        </button>
+      )}
+      {(stage === "refused" || hasFailed(made)) && (
+        <button type="button" class="button small quiet" onClick={() => remove(item)}>
+          <Cross size={16} /> Dismiss{name}
+        </button>
+      )}
+      {isPlayable(made) && (
+        <a class="button small primary" href={watchAddress(item.value)}>
+          <Play size={16} /> Watch now
+        </a>
+      )}
+    </div>
+  );
+}
+
+function watchAddress({ postId, videoId }: Item): string {
+  return postId ? `/p/${postId}` : `/v/${videoId}`;
+}
+
+const CHOICES: [Visibility, string][] = [
+  ["public", "Everyone"],
+  ["unlisted", "Everyone with the link"],
+  ["private", "Only you"],
+];
+
+function DetailsForm({ item }: { item: Signal<Item> }) {
+  const { key, details, saved, postId, isSaving, isEditing, made } = item.value;
+  const set = (part: Partial<Details>) => change(item, { details: { ...details, ...part } });
+  const id = (name: string) => `${name}-${key.replace(/\W+/g, "-")}`;
+  const onFocusOut = (event: FocusEvent) => {
+    if ((event.currentTarget as Element).contains(event.relatedTarget as Node | null)) return;
+    change(item, { isEditing: false });
+    if (isPlayable(item.value.made)) void publish(item);
+  };
+  return (
+    <form
+      class="details"
+      aria-label={`About ${item.value.file.name}`}
+      onFocusIn={() => !item.value.saved && change(item, { isEditing: true })}
+      onFocusOut={onFocusOut}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (isPlayable(item.value.made)) void publish(item, true);
+      }}
+    >
+      <div class="field">
+        <label for={id("title")}>Title</label>
+        <input
+          class="input"
+          id={id("title")}
+          maxLength={200}
+          value={details.title}
+          onInput={(event) => set({ title: event.currentTarget.value })}
+        />
+      </div>
+      <div class="field">
+        <label for={id("who")}>Who can see it</label>
+        <select
+          class="input"
+          id={id("who")}
+          value={details.visibility}
+          onChange={(event) => set({ visibility: event.currentTarget.value as Visibility })}
+        >
+          {CHOICES.map(([value, label]) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </div>
+      <div class="field wide">
+        <label for={id("text")}>Caption</label>
+        <textarea
+          class="input"
+          id={id("text")}
+          maxLength={5000}
+          value={details.text}
+          placeholder="What is it about?"
+          disabled={!details.share}
+          onInput={(event) => set({ text: event.currentTarget.value })}
+        />
+      </div>
+      <div class="wide details-foot">
+        {postId ? (
+          <span class="chip good">
+            <Check size={14} /> Posted
+          </span>
+        ) : (
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={details.share}
+              onChange={(event) => set({ share: event.currentTarget.checked })}
+            />
+            Post it when it plays
+          </label>
+        )}
+        {(isDirty(item.value) || (!saved && isEditing && isPlayable(made))) && (
+          <button class="button small" aria-disabled={isSaving}>
+            {saved ? "Save changes" : details.share ? "Post now" : "Save"}
+          </button>
+        )}
+      </div>
+    </form>
+  );
+}
+
+export function UploadRow({ item }: { item: Signal<Item> }) {
+  const now = item.value;
+  const { stage, file, made } = now;
+  const isBad = stage === "refused" || hasFailed(made);
+  const percent = percentOf(now);
+  return (
+    <li class="panel row" data-upload={file.name} data-stage={stage} data-status={made?.status}>
+      <div class="row-head">
+        <div class="row-name">
+          <strong>{file.name}</strong>
+          <p class={`row-sentence ${isBad ? "bad" : ""}`} role={isBad ? "alert" : undefined}>
+            {isBad && <Alert size={16} />}
+            <span>
+              <Sentence item={now} />
+            </span>
+          </p>
+        </div>
+        <Actions item={item} />
+      </div>
+      {!isBad && stage !== "arrived" && (
+        <div class="row-bar">
+          <progress class="bar" max={100} value={percent} aria-label={`Upload of ${file.name}`} />
+          <span class="row-percent">{percent} %</span>
+        </div>
+      )}
+      {stage === "arrived" && !isBad && <Making made={made} />}
+      {!isBad && <DetailsForm item={item} />}
+    </li>
+  );
+}
