@@ -1,0 +1,214 @@
+"""Questions about media files: what a viewer may see, and the shapes that the API answers with.
+
+Every list is answered with a constant number of queries, however many videos, renditions and
+segments it has: media files with owners, their renditions, and the ranges that are made.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from core.errors import NotFound
+from media.models import MediaFile, Rendition, Segment, Visibility
+from media.playback import signed_path
+from media.visibility import Viewer, visible_media
+
+#: Inclusive ranges of segment numbers.
+Ranges = list[tuple[int, int]]
+Shape = dict[str, Any]
+
+_PUBLIC_STATES = ("processing", "completed")
+
+
+class VideoNotFound(NotFound):
+    """There is no such video, or the viewer must not know of it."""
+
+    code, title = "video-not-found", "There is no such video."
+
+
+# --- Which media files ------------------------------------------------------------------------
+
+
+def get_media_file(*, viewer: Viewer, media_id: uuid.UUID) -> MediaFile:
+    """The media file, if `viewer` may see it. Raises VideoNotFound for both other cases."""
+    found = visible_media(viewer).select_related("owner").filter(pk=media_id).first()
+    if found is None:
+        raise VideoNotFound
+    return found
+
+
+def own_media(*, viewer: Viewer) -> QuerySet[MediaFile]:
+    """What `viewer` uploaded, whatever has become of it, newest first."""
+    return MediaFile.objects.filter(owner_id=viewer.pk).select_related("owner")
+
+
+def public_media() -> QuerySet[MediaFile]:
+    """The public catalogue: what everybody may see and something can be played of."""
+    return MediaFile.objects.filter(
+        visibility=Visibility.PUBLIC, state__in=_PUBLIC_STATES
+    ).select_related("owner")
+
+
+# --- Shapes -----------------------------------------------------------------------------------
+
+
+def get_media(*, viewer: Viewer, media_id: uuid.UUID) -> Shape:
+    """The shape of `GET /api/videos/{video_id}/`. Raises VideoNotFound."""
+    return media_shapes([get_media_file(viewer=viewer, media_id=media_id)])[0]
+
+
+def media_state(media_id: uuid.UUID) -> Shape | None:
+    """What changes while a media file is made, for those who were let in; None if it is gone."""
+    found = MediaFile.objects.filter(pk=media_id).first()
+    if found is None:
+        return None
+    return _progress(found, renditions_of([found])[found.pk])
+
+
+def media_shapes(media_files: Sequence[MediaFile]) -> list[Shape]:
+    """The shapes of media files that were let through, in two queries for all of them.
+
+    Load them with `select_related("owner")`.
+    """
+    renditions = renditions_of(media_files)
+    return [_shape(media_file, renditions[media_file.pk]) for media_file in media_files]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenditionProgress:
+    """One planned rendition of the newest plan, and which of its segments are made."""
+
+    id: int
+    plan_number: int
+    name: str
+    width: int
+    height: int
+    segment_count: int
+    made: Ranges
+
+    @property
+    def made_count(self) -> int:
+        """How many segments there are."""
+        return sum(last - first + 1 for first, last in self.made)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is nothing left to make."""
+        return self.made_count >= self.segment_count
+
+
+def renditions_of(
+    media_files: Iterable[MediaFile],
+) -> defaultdict[uuid.UUID, list[RenditionProgress]]:
+    """The renditions of each media file's newest plan, largest first, sound last."""
+    media_files = list(media_files)
+    rows = Rendition.objects.filter(plan__media_file__in=media_files).order_by(
+        "-plan__number", "id"
+    )
+    facts = list(
+        rows.values_list(
+            "id", "plan__media_file_id", "plan__number", "name", "width", "height", "segment_count"
+        )
+    )
+    newest: dict[uuid.UUID, int] = {}
+    for _, media_id, number, *_ in facts:
+        newest.setdefault(media_id, number)
+    complete = {media_file.pk for media_file in media_files if media_file.state == "completed"}
+    made = made_ranges({pk for pk, media_id, *_ in facts if media_id not in complete})
+    found: defaultdict[uuid.UUID, list[RenditionProgress]] = defaultdict(list)
+    for pk, media_id, number, name, width, height, count in facts:
+        if number == newest[media_id]:
+            progress = RenditionProgress(
+                id=pk,
+                plan_number=number,
+                name=name,
+                width=width or 0,
+                height=height or 0,
+                segment_count=count,
+                made=[(0, count - 1)] if media_id in complete else made[pk],
+            )
+            found[media_id].append(progress)
+    return found
+
+
+def made_ranges(rendition_ids: Collection[int]) -> defaultdict[int, Ranges]:
+    """Which segments exist of each rendition, as ranges, counted inside the database."""
+    ranges: defaultdict[int, Ranges] = defaultdict(list)
+    if not rendition_ids:
+        return ranges
+    table = connection.ops.quote_name(Segment._meta.db_table)
+    marks = ", ".join(["%s"] * len(rendition_ids))
+    # Numbers without a gap keep the same distance from their rank: one island each.
+    query = f"""
+        SELECT rendition_id, MIN(number), MAX(number) FROM (
+            SELECT rendition_id, number, number - ROW_NUMBER() OVER (
+                PARTITION BY rendition_id ORDER BY number) AS island
+            FROM {table} WHERE rendition_id IN ({marks})) AS numbered
+        GROUP BY rendition_id, island ORDER BY 1, 2"""  # noqa: S608  # names and marks of our own
+    with connection.cursor() as cursor:
+        cursor.execute(query, list(rendition_ids))
+        for rendition_id, first, last in cursor.fetchall():
+            ranges[rendition_id].append((first, last))
+    return ranges
+
+
+def _shape(media_file: MediaFile, renditions: list[RenditionProgress]) -> Shape:
+    owner: Any = media_file.owner
+    return {
+        "video_id": str(media_file.pk),
+        "title": media_file.title,
+        "filename": media_file.filename,
+        "kind": media_file.kind,
+        "owner": {"id": str(owner.pk), "username": owner.get_username()},
+        "visibility": media_file.visibility,
+        "size_bytes": media_file.size_bytes,
+        **_progress(media_file, renditions),
+        "created_at": media_file.created_at.isoformat(),
+        "updated_at": media_file.updated_at.isoformat(),
+        "version": media_file.version,
+    }
+
+
+def _progress(media_file: MediaFile, renditions: list[RenditionProgress]) -> Shape:
+    folder = signed_path(media_id=media_file.pk, epoch=media_file.visibility_epoch)
+    error = {"code": media_file.error_code, "detail": media_file.error_detail}
+    return {
+        "status": media_file.state,
+        "progress_percent": media_file.progress_percent,
+        "duration": media_file.duration_seconds,
+        "width": media_file.width,
+        "height": media_file.height,
+        "playlist_url": f"{folder}/master.m3u8" if renditions else None,
+        "poster_url": f"{folder}/poster.jpg" if media_file.has_poster else None,
+        "error": error if media_file.error_code else None,
+        "damaged": media_file.damaged,
+        "renditions": [_rendition(rendition) for rendition in renditions],
+    }
+
+
+def _rendition(rendition: RenditionProgress) -> Shape:
+    status = (
+        "completed" if rendition.is_complete else "processing" if rendition.made else "in_queue"
+    )
+    return {
+        "name": rendition.name,
+        "width": rendition.width,
+        "height": rendition.height,
+        "status": status,
+        "progress_percent": percent(rendition.made_count, rendition.segment_count),
+        "made": [list(pair) for pair in rendition.made],
+    }
+
+
+def percent(made: int, planned: int) -> int:
+    """How much of the work is done; 100 only when all of it is.
+
+    >>> percent(0, 7), percent(1, 7), percent(999, 1000), percent(7, 7), percent(0, 0)
+    (0, 14, 99, 100, 100)
+    """
+    return 100 * min(made, planned) // planned if planned else 100

@@ -1,0 +1,1 @@
+"""Where bytes live that outlast a process: sources, segments, posters. Plain Python."""

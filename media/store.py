@@ -1,0 +1,42 @@
+"""The store of this instance, and the keys of everything that belongs to a media file."""
+
+import uuid
+
+from django.conf import settings
+
+from media.storage.local import LocalStore
+
+
+def store() -> LocalStore:
+    """Where sources, segments and posters are."""
+    return LocalStore(settings.MEDIA_ROOT)
+
+
+def source_folder(media_id: uuid.UUID) -> str:
+    """The source, and its remux where it cannot be sought as it came."""
+    return f"videos/{media_id}"
+
+
+def remux_key(media_id: uuid.UUID) -> str:
+    """The same packets in a container that can be sought exactly."""
+    return f"videos/{media_id}/remux.mkv"
+
+
+def hls_folder(media_id: uuid.UUID) -> str:
+    """Everything that is made of a media file."""
+    return f"hls/{media_id}"
+
+
+def poster_key(media_id: uuid.UUID) -> str:
+    """The still."""
+    return f"hls/{media_id}/poster.jpg"
+
+
+def init_key(media_id: uuid.UUID, plan: int, rung: str) -> str:
+    """The beginning that every segment of a rendition needs."""
+    return f"hls/{media_id}/{plan}/{rung}/init.mp4"
+
+
+def segment_key(media_id: uuid.UUID, plan: int, rung: str, number: int) -> str:
+    """One segment; named before it exists."""
+    return f"hls/{media_id}/{plan}/{rung}/{number}.m4s"
