@@ -1,11 +1,24 @@
 """Work that outlives a process."""
 
 import uuid
+from typing import ClassVar, Self
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
 
 from media.states import JOB
+from users.models import Role, User
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    """Words for sets of jobs."""
+
+    def visible_to(self, viewer: User | AnonymousUser) -> Self:
+        """What `viewer` may see: the jobs of their own media; an administrator sees all."""
+        if isinstance(viewer, User) and viewer.role in (Role.ADMIN, Role.SUPER_ADMIN):
+            return self.all()
+        return self.filter(owner_id=viewer.pk)
 
 
 class Job(models.Model):
@@ -31,9 +44,11 @@ class Job(models.Model):
     media_file = models.ForeignKey("media.MediaFile", on_delete=models.CASCADE, related_name="jobs")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     args = models.JSONField(default=dict, blank=True)
-    #: Higher goes first.
+    #: Higher goes first. May change while the job waits.
     priority = models.SmallIntegerField(default=0)
-    #: Among equals of one media file: first pieces first.
+    #: Somebody waits for it: the slot that each worker keeps free for such jobs takes it too.
+    is_urgent = models.BooleanField(default=False)
+    #: Among equals of one owner: first pieces first.
     position = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=10, choices=JOB.choices, default="queued")
     token = models.BigIntegerField(default=0)
@@ -51,18 +66,28 @@ class Job(models.Model):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
+    objects: ClassVar[models.Manager["Job"]] = JobQuerySet.as_manager()
+
     class Meta:
         indexes = [
+            # media.jobs.claim reads these two; docs/jobs.md has the order that they give.
             models.Index(
-                fields=["-priority", "position", "created_at"],
+                fields=["-priority", "owner", "position", "created_at"],
                 condition=models.Q(state="queued"),
                 name="job_queued",
+            ),
+            models.Index(
+                fields=["-priority", "owner", "position", "created_at"],
+                condition=models.Q(state="queued", is_urgent=True),
+                name="job_queued_urgent",
             ),
             models.Index(
                 fields=["lease_expires_at"],
                 condition=models.Q(state="running"),
                 name="job_running",
             ),
+            models.Index(fields=["owner", "-started_at"], name="job_turns"),
+            models.Index(fields=["-created_at", "-id"], name="job_newest"),
             models.Index(fields=["media_file", "state"], name="job_of_media"),
         ]
 

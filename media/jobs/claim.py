@@ -1,0 +1,259 @@
+"""Taking the best job there is now, and proving with every write that it is still ours."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from media.jobs import engines, hooks
+from media.jobs.clock import in_seconds, now_sql
+from media.jobs.queue import requeue
+from media.models import Job
+
+logger = logging.getLogger(__name__)
+
+#: A job that failed waits 1, 2, 4 … seconds before it is tried again, at most so many.
+BACK_OFF_MAX_SECONDS = 60.0
+#: How often a claim looks again when others take what it has just seen.
+TRIES = 5
+
+
+class LeaseLost(Exception):
+    """The job is somebody else's by now, or was cancelled: stop, and touch nothing."""
+
+
+class Stopping(Exception):
+    """This process has to end: stop at once; the job will be handed back."""
+
+
+def claim_job(*, worker: str, urgent_only: bool = False) -> "Claim | None":
+    """Take the job that is best now, or None when there is nothing to do.
+
+    Best is: the highest priority; among equals the owner with the fewest running jobs, then the
+    one who was served longest ago; of that owner's the lowest position, then the oldest.
+    `worker` names the claimer in the row; `urgent_only` is for the slot that is kept free.
+    """
+    if not _something_waits(urgent_only):
+        return None
+    for _ in range(TRIES):
+        with transaction.atomic():
+            owners = _owners_in_turn(urgent_only)
+            for priority, owner_id in owners:
+                job_id = _first_of(owner_id, priority, urgent_only)
+                if job_id is not None and _take(job_id, worker):
+                    return Claim(Job.objects.select_related("media_file").get(pk=job_id))
+        if not owners:
+            return None
+        time.sleep(0.005)
+    return None
+
+
+def _take(job_id: UUID, worker: str) -> bool:
+    """The guarded UPDATE that makes a job ours, and removes its wake-up with it."""
+    taken = Job.objects.filter(pk=job_id, state="queued").update(
+        state="running",
+        token=F("token") + 1,
+        worker=worker,
+        lease_expires_at=in_seconds(settings.JOB_LEASE_SECONDS),
+        started_at=Now(),
+    )
+    if taken:
+        engines.retract([job_id])
+    return bool(taken)
+
+
+# The statements are written out because no ORM can say "each owner once, from the index". They
+# name the states and the flag as literals, which is what lets a partial index serve them.
+
+_READY = "state = 'queued' {lane} AND (run_after IS NULL OR run_after <= {now})"
+
+_ANY = f"SELECT 1 FROM media_job WHERE {_READY} LIMIT 1"  # noqa: S608 # no values in it
+
+_OWNERS = f"""
+WITH RECURSIVE
+top AS (
+    SELECT priority FROM media_job WHERE {_READY} ORDER BY priority DESC LIMIT 1
+),
+owners (owner_id) AS (
+    SELECT (
+        SELECT owner_id FROM media_job
+        WHERE state = 'queued' {{lane}} AND priority = (SELECT priority FROM top)
+        ORDER BY owner_id LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT owner_id FROM media_job
+        WHERE state = 'queued' {{lane}} AND priority = (SELECT priority FROM top)
+          AND owner_id > owners.owner_id
+        ORDER BY owner_id LIMIT 1
+    )
+    FROM owners WHERE owners.owner_id IS NOT NULL
+)
+SELECT
+    (SELECT priority FROM top),
+    owner_id,
+    (SELECT count(*) FROM media_job AS r
+     WHERE r.state = 'running' AND r.owner_id = owners.owner_id) AS running,
+    (SELECT started_at FROM media_job AS s
+     WHERE s.owner_id = owners.owner_id AND s.started_at IS NOT NULL
+     ORDER BY s.started_at DESC LIMIT 1) AS served_at
+FROM owners WHERE owner_id IS NOT NULL
+ORDER BY running, served_at NULLS FIRST, owner_id
+LIMIT 20
+"""  # noqa: S608 # the same
+
+_FIRST = f"""
+SELECT id FROM media_job WHERE {_READY} AND priority = %s AND owner_id = %s
+ORDER BY position, created_at LIMIT 1
+"""  # noqa: S608 # the same
+
+
+def statement(template: str, urgent_only: bool) -> str:
+    """One of the statements above for a slot and for this database."""
+    lane = "" if not urgent_only else f"AND is_urgent = {_true()}"
+    return template.format(lane=lane, now=now_sql())
+
+
+def _true() -> str:
+    return "1" if connection.vendor == "sqlite" else "TRUE"
+
+
+def _something_waits(urgent_only: bool) -> bool:
+    """A look without any lock, so that idle slots keep nobody from writing."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement(_ANY, urgent_only), [])
+        return cursor.fetchone() is not None
+
+
+def _owners_in_turn(urgent_only: bool) -> list[tuple[int, str | UUID]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement(_OWNERS, urgent_only), [])
+        return [(priority, owner_id) for priority, owner_id, _running, _served in cursor]
+
+
+def _first_of(owner_id: str | UUID, priority: int, urgent_only: bool) -> UUID | None:
+    sql = statement(_FIRST, urgent_only)
+    if connection.features.has_select_for_update_skip_locked:
+        sql += "FOR UPDATE SKIP LOCKED"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [priority, owner_id])
+        row = cursor.fetchone()
+    return None if row is None else UUID(str(row[0]))
+
+
+class Claim:
+    """A running job that is ours as long as its token is.
+
+    Made by `claim_job`. The heartbeat of the process renews its lease and calls `lose` when it
+    cannot; whoever works calls `check` often, and writes inside `recording` only.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.token = job.token
+        self.is_finished = False
+        self._lost = threading.Event()
+        self._stopping = threading.Event()
+
+    def __repr__(self) -> str:
+        return f"<claim {self.token} of {self.job}>"
+
+    def lose(self) -> None:
+        """Somebody else has the job, or may have it by now: `check` raises from now on."""
+        self._lost.set()
+
+    def stop(self) -> None:
+        """The process ends: `check` raises Stopping from now on."""
+        self._stopping.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether this process wants to end."""
+        return self._stopping.is_set()
+
+    def check(self, *_: object) -> None:
+        """Go on? Raises LeaseLost or Stopping. Takes and ignores what `on_progress` is given."""
+        if self._lost.is_set():
+            raise LeaseLost
+        if self._stopping.is_set():
+            raise Stopping
+
+    @contextmanager
+    def recording(self) -> Iterator[Job]:
+        """A transaction in which results may be written; raises LeaseLost if they may not.
+
+        The guard also renews the lease and holds the row until the end of the transaction, so
+        nobody can take the job between the check and the commit.
+        """
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+        with transaction.atomic():
+            self._guarded_update(lease_expires_at=in_seconds(settings.JOB_LEASE_SECONDS))
+            yield self.job
+
+    def finish(self) -> None:
+        """The job is done. Called inside `recording`, with the last of its results."""
+        self._guarded_update(
+            state="done", lease_expires_at=None, finished_at=Now(), error_code="", error_detail=""
+        )
+        self.is_finished = True
+
+    def give_up(self, code: str, detail: str) -> None:
+        """Trying again will not help: end in `failed`, with the reason."""
+        with self.recording():
+            self._fail(code, detail)
+
+    def try_again(self, code: str, detail: str) -> None:
+        """Count a failure: queue the job once more after a while, or end it if it was the last."""
+        failures = self.job.failures + 1
+        with self.recording():
+            if failures >= settings.JOB_MAX_FAILURES:
+                self._fail(code, detail)
+            else:
+                self._requeue(
+                    run_after=in_seconds(back_off_seconds(failures)),
+                    failures=failures,
+                    error_code=code[:50],
+                    error_detail=detail[:500],
+                )
+
+    def hand_back(self) -> None:
+        """Put the job back as it was: neither a failure nor a loss."""
+        self._requeue()
+
+    def _fail(self, code: str, detail: str) -> None:
+        self._guarded_update(
+            state="failed",
+            failures=self.job.failures + 1,
+            lease_expires_at=None,
+            finished_at=Now(),
+            error_code=code[:50],
+            error_detail=detail[:500],
+        )
+        hooks.tell_failed(Job.objects.get(pk=self.job.pk))
+
+    def _requeue(self, **values: object) -> None:
+        if not requeue(self.job, token=self.token, **values):
+            raise LeaseLost
+
+    def _guarded_update(self, **values: object) -> None:
+        ours = Job.objects.filter(pk=self.job.pk, token=self.token, state="running")
+        if not ours.update(**values):
+            self.lose()
+            raise LeaseLost
+
+
+def back_off_seconds(times: int) -> float:
+    """How long to wait after so many failures.
+
+    >>> [back_off_seconds(times) for times in (1, 2, 3, 10)]
+    [1.0, 2.0, 4.0, 60.0]
+    """
+    return min(2.0 ** (times - 1), BACK_OFF_MAX_SECONDS)

@@ -1,0 +1,149 @@
+"""Putting work into the queue, and taking it out again."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from core.states import IllegalTransition
+from media.jobs import engines, wake
+from media.models import Job, MediaFile
+from media.states import JOB
+
+Kind = Job.Kind
+
+#: What goes first: what a viewer waits for, then what makes the picture better.
+PRIORITY: dict[str, int] = {
+    Kind.INGEST: 100,
+    Kind.ON_DEMAND: 95,
+    Kind.LEAD: 90,
+    Kind.COPY: 80,
+    Kind.AUDIO: 75,
+    Kind.POSTER: 60,
+    Kind.LADDER: 10,
+}
+#: What the slot that each worker keeps free may take, where the caller says nothing else.
+URGENT: frozenset[str] = frozenset({Kind.INGEST, Kind.ON_DEMAND, Kind.LEAD, Kind.COPY, Kind.POSTER})
+BATCH = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """A job to be enqueued. What is None follows from the kind."""
+
+    kind: str
+    media_file: MediaFile
+    args: dict[str, Any] = field(default_factory=dict)
+    priority: int | None = None
+    position: int = 0
+    is_urgent: bool | None = None
+
+
+def enqueue(
+    *,
+    kind: str,
+    media_file: MediaFile,
+    args: dict[str, Any] | None = None,
+    priority: int | None = None,
+    position: int = 0,
+    is_urgent: bool | None = None,
+) -> Job:
+    """Put one job into the queue, in the caller's transaction."""
+    spec = Spec(
+        kind=kind,
+        media_file=media_file,
+        args=args or {},
+        priority=priority,
+        position=position,
+        is_urgent=is_urgent,
+    )
+    return enqueue_many([spec])[0]
+
+
+@transaction.atomic
+def enqueue_many(specs: Iterable[Spec]) -> list[Job]:
+    """Put many jobs into the queue, all or none; workers are woken when it is committed."""
+    jobs = Job.objects.bulk_create([_job(spec) for spec in specs], batch_size=BATCH)
+    engines.dispatch(jobs)
+    wake.wake()
+    return jobs
+
+
+def _job(spec: Spec) -> Job:
+    return Job(
+        kind=spec.kind,
+        media_file=spec.media_file,
+        owner_id=spec.media_file.owner_id,
+        args=spec.args,
+        priority=PRIORITY[spec.kind] if spec.priority is None else spec.priority,
+        position=spec.position,
+        is_urgent=spec.kind in URGENT if spec.is_urgent is None else spec.is_urgent,
+    )
+
+
+@transaction.atomic
+def requeue(job: Job, *, token: int, run_after: Any = None, **values: object) -> bool:
+    """Put a running job back, with its wake-up; False when it is no longer held by `token`."""
+    moved = Job.objects.filter(pk=job.pk, state="running", token=token).update(
+        state="queued", lease_expires_at=None, worker="", run_after=run_after, **values
+    )
+    if moved:
+        engines.dispatch([Job.objects.get(pk=job.pk)])
+        wake.wake()
+    return bool(moved)
+
+
+@transaction.atomic
+def cancel_jobs(media_file: MediaFile) -> int:
+    """End all work for a media file; what is running notices within a second or two."""
+    return cancel(
+        list(Job.objects.filter(media_file=media_file, state__in=JOB.sources_of("cancelled")))
+    )
+
+
+@transaction.atomic
+def cancel(jobs: Sequence[Job]) -> int:
+    """End these jobs where they are queued or running. Returns how many were."""
+    ids = [job.pk for job in jobs]
+    engines.retract(ids)
+    open_ones = Job.objects.filter(pk__in=ids, state__in=JOB.sources_of("cancelled"))
+    return open_ones.update(state="cancelled", lease_expires_at=None, finished_at=Now())
+
+
+@transaction.atomic
+def retry(job: Job) -> Job:
+    """Queue a failed or cancelled job anew, with all its tries. Raises IllegalTransition."""
+    JOB.move(
+        job,
+        "queued",
+        failures=0,
+        losses=0,
+        run_after=None,
+        error_code="",
+        error_detail="",
+        finished_at=None,
+    )
+    engines.dispatch([job])
+    wake.wake()
+    return job
+
+
+def raise_priority(jobs: Iterable[Job], *, to: int, is_urgent: bool | None = None) -> int:
+    """Let jobs that wait go before others; one that is as important already stays as it is."""
+    changes: dict[str, Any] = {"priority": to}
+    if is_urgent is not None:
+        changes["is_urgent"] = is_urgent
+    ids = [job.pk for job in jobs]
+    raised = Job.objects.filter(pk__in=ids, state="queued", priority__lt=to).update(**changes)
+    if raised:
+        wake.wake()
+    return raised
+
+
+def set_priority(job: Job, priority: int) -> None:
+    """Move a waiting job up or down. Raises IllegalTransition when it waits no longer."""
+    if not Job.objects.filter(pk=job.pk, state="queued").update(priority=priority):
+        raise IllegalTransition("Only a job that waits has a place in the queue.")
+    wake.wake()

@@ -1,0 +1,142 @@
+"""Finding again what was dropped: expired leases, lost wake-ups, duties that are due."""
+
+import logging
+import time
+from uuid import UUID
+
+from background_task.models import Task
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.db.models.functions import Now
+
+from media.jobs import engines, hooks
+from media.jobs.claim import back_off_seconds
+from media.jobs.clock import in_seconds
+from media.jobs.queue import requeue
+from media.models import Job, WorkerBeat
+
+logger = logging.getLogger(__name__)
+
+#: Rows that one sweep looks at; what is left waits for the next one.
+BATCH = 200
+#: A worker that has not shown life for so long counts as gone.
+BEAT_MAX_AGE_SECONDS = 10
+#: How often the wake-ups are counted against the queue.
+AUDIT_SECONDS = 60
+
+
+def requeue_expired() -> int:
+    """Give the jobs of workers that vanished to others, or end those that lost too many."""
+    expired = Job.objects.filter(state="running", lease_expires_at__lt=Now())
+    return sum(_lose(job) for job in expired.order_by("lease_expires_at")[:BATCH])
+
+
+def release(worker: str) -> int:
+    """The process `worker` is known to be dead: do not wait for its leases."""
+    held = Job.objects.filter(state="running", worker__startswith=f"{worker}:")
+    return sum(_lose(job, is_known_dead=True) for job in held)
+
+
+@transaction.atomic
+def _lose(job: Job, *, is_known_dead: bool = False) -> bool:
+    """Count a loss of `job`, unless its worker has renewed or ended it meanwhile."""
+    same = Job.objects.filter(pk=job.pk, token=job.token, state="running")
+    if not is_known_dead:
+        same = same.filter(lease_expires_at__lt=Now())
+    losses = job.losses + 1
+    if not same.update(losses=losses):
+        return False
+    logger.warning("worker vanished", extra={"job": str(job.pk), "worker": job.worker})
+    if losses < settings.JOB_MAX_LOSSES:
+        # The first loss is an accident; from the second on, the job may be the reason.
+        wait = in_seconds(back_off_seconds(losses - 1)) if losses > 1 else None
+        return requeue(job, token=job.token, run_after=wait)
+    same = Job.objects.filter(pk=job.pk, token=job.token, state="running")
+    same.update(
+        state="failed",
+        lease_expires_at=None,
+        finished_at=Now(),
+        error_code="worker-vanished",
+        error_detail=f"The worker vanished {losses} times while it was doing this.",
+    )
+    hooks.tell_failed(Job.objects.get(pk=job.pk))
+    return True
+
+
+def audit_wake_ups() -> int:
+    """Write wake-ups that are missing and remove those of jobs that wait no longer.
+
+    Counted first: the sets are compared only when the numbers differ.
+    """
+    queued = Job.objects.filter(state="queued")
+    tasks = Task.objects.filter(task_name=engines.WORK)
+    if queued.count() == tasks.count():
+        return 0
+    woken = {UUID(task.params()[0][0]): task.pk for task in tasks.only("task_params").iterator()}
+    settled = queued.filter(created_at__lt=in_seconds(-AUDIT_SECONDS))
+    missing = [job for job in settled.iterator() if job.pk not in woken]
+    waiting = set(queued.values_list("pk", flat=True))
+    stale = [pk for job_id, pk in woken.items() if job_id not in waiting]
+    with transaction.atomic():
+        engines.dispatch(missing)
+        Task.objects.filter(pk__in=stale[:BATCH]).delete()
+    return len(missing)
+
+
+def forget_dead_workers() -> None:
+    """Remove the signs of life of workers that have shown none for an hour."""
+    WorkerBeat.objects.filter(beat_at__lt=in_seconds(-3600)).delete()
+
+
+def is_leader(worker: str) -> bool:
+    """Whether `worker` is the one, of those alive, that sees to the duties."""
+    alive = WorkerBeat.objects.filter(beat_at__gt=in_seconds(-BEAT_MAX_AGE_SECONDS))
+    first = alive.order_by("started_at", "worker").values_list("worker", flat=True).first()
+    return first == worker
+
+
+class Sweeper:
+    """Sweeps once per call of `sweep`; each worker has one, called once per second."""
+
+    def __init__(self, worker: str) -> None:
+        self.worker = worker
+        self._trusted_at = time.monotonic()
+        self._due: dict[str, float] = {}
+
+    def sweep(self) -> None:
+        """Requeue what expired; as the leader, do the duties that are due."""
+        try:
+            if time.monotonic() >= self._trusted_at:
+                requeue_expired()
+            self._do_duties()
+        except DatabaseError:
+            # The workers could not renew their leases either: let them do so first.
+            self._trusted_at = time.monotonic() + settings.JOB_LEASE_SECONDS
+            raise
+
+    def _do_duties(self) -> None:
+        now = time.monotonic()
+        due = [it for it in _OWN_DUTIES + hooks.duties() if self._due.get(it.name, 0.0) <= now]
+        if not due:
+            return
+        leads = is_leader(self.worker)
+        for duty in due:
+            self._due[duty.name] = now + duty.every_seconds
+            if leads:
+                _do(duty)
+
+
+def _do(duty: hooks.Duty) -> None:
+    try:
+        duty.perform()
+    except DatabaseError:
+        raise
+    except Exception:
+        # One duty must not keep the sweeper from the others; it is due again soon.
+        logger.exception("duty failed", extra={"duty": duty.name})
+
+
+_OWN_DUTIES = [
+    hooks.Duty("wake-ups", AUDIT_SECONDS, audit_wake_ups),
+    hooks.Duty("dead workers", 600, forget_dead_workers),
+]

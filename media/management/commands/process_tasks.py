@@ -1,0 +1,51 @@
+"""`manage.py process_tasks`: the worker. Ours, in place of django-background-tasks' own."""
+
+import os
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from core.server.processes import die_with_parent
+from media import worker
+from media.jobs.crew import Crew
+
+#: Set by our supervisor: the process that this one must not outlive.
+PARENT = "REELAY_PARENT_PID"
+
+
+class Command(BaseCommand):
+    """Encodes, and runs whatever else was put into the background, until SIGTERM."""
+
+    help = "Work on what is in the queue until SIGTERM."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Two options of the original command, and two of ours."""
+        parser.add_argument(
+            "--duration", type=float, default=0, help="End after so many seconds (0: never)."
+        )
+        parser.add_argument(
+            "--sleep", type=float, help="Look into the queue every so many seconds when idle."
+        )
+        parser.add_argument(
+            "--slots", type=int, default=settings.WORKER_LADDER_SLOTS, help="Ordinary slots."
+        )
+        parser.add_argument(
+            "--perform", default=worker.PERFORM, help="The function that performs a job."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the crew of this process."""
+        perform = worker.performer(options["perform"])
+        crew = Crew(
+            do=lambda claim: worker.do_job(claim, perform),
+            ordinary_slots=options["slots"],
+            poll_seconds=options["sleep"],
+        )
+        signal.signal(signal.SIGTERM, crew.stop)
+        signal.signal(signal.SIGINT, crew.stop)
+        if parent := os.environ.get(PARENT):
+            die_with_parent(int(parent))
+        crew.run(options["duration"] or None)
