@@ -95,12 +95,14 @@ owners (owner_id) AS (
         ORDER BY owner_id LIMIT 1
     )
     FROM owners WHERE owners.owner_id IS NOT NULL
+),
+busy AS (
+    SELECT owner_id, count(*) AS jobs FROM media_job WHERE state = 'running' GROUP BY owner_id
 )
 SELECT
     (SELECT priority FROM top),
     owner_id,
-    (SELECT count(*) FROM media_job AS r
-     WHERE r.state = 'running' AND r.owner_id = owners.owner_id) AS running,
+    coalesce((SELECT jobs FROM busy WHERE busy.owner_id = owners.owner_id), 0) AS running,
     (SELECT started_at FROM media_job AS s
      WHERE s.owner_id = owners.owner_id AND s.started_at IS NOT NULL
      ORDER BY s.started_at DESC LIMIT 1) AS served_at
@@ -117,12 +119,7 @@ ORDER BY position, created_at LIMIT 1
 
 def statement(template: str, urgent_only: bool) -> str:
     """One of the statements above for a slot and for this database."""
-    lane = "" if not urgent_only else f"AND is_urgent = {_true()}"
-    return template.format(lane=lane, now=now_sql())
-
-
-def _true() -> str:
-    return "1" if connection.vendor == "sqlite" else "TRUE"
+    return template.format(lane="AND is_urgent" if urgent_only else "", now=now_sql())
 
 
 def _something_waits(urgent_only: bool) -> bool:

@@ -41,8 +41,13 @@ class Job(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=10, choices=Kind)
-    media_file = models.ForeignKey("media.MediaFile", on_delete=models.CASCADE, related_name="jobs")
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    # Neither needs an index of its own: job_of_media and job_turns begin with them.
+    media_file = models.ForeignKey(
+        "media.MediaFile", on_delete=models.CASCADE, related_name="jobs", db_index=False
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     args = models.JSONField(default=dict, blank=True)
     #: Higher goes first. May change while the job waits.
     priority = models.SmallIntegerField(default=0)
@@ -82,7 +87,7 @@ class Job(models.Model):
                 name="job_queued_urgent",
             ),
             models.Index(
-                fields=["lease_expires_at"],
+                fields=["owner", "lease_expires_at"],
                 condition=models.Q(state="running"),
                 name="job_running",
             ),

@@ -9,11 +9,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from core.server.processes import die_with_parent
+from core.server.supervisor import PARENT
 from media import worker
 from media.jobs.crew import Crew
-
-#: Set by our supervisor: the process that this one must not outlive.
-PARENT = "REELAY_PARENT_PID"
 
 
 class Command(BaseCommand):

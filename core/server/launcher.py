@@ -1,0 +1,75 @@
+"""One process tree: the server, and the workers beside it."""
+
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+# Imported first: it installs the reactor that Twisted's other modules would choose for us.
+from core.server.daphne import serve  # isort: skip
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+from twisted.internet import reactor, threads
+
+from core.server.limits import Limits
+from core.server.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+
+def launch(
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    on_worker_death: Callable[[int], object],
+    announce: Callable[[str], object] = print,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain, end the workers and return."""
+    from core.asgi import application  # noqa: PLC0415 # it sets Django up, which is done by now
+
+    supervisor = Supervisor(
+        [sys.executable, str(settings.BASE_DIR / "manage.py"), "process_tasks"],
+        count=workers,
+        on_death=on_worker_death,
+    )
+
+    def listening(address: str, bound: int) -> None:
+        announce(f"Reelay is at http://{_readable(address)}:{bound}/  (Ctrl-C ends it)")
+        supervisor.start()
+
+    # The workers are asked to end when the server begins to drain, not when it has drained.
+    reactor.addSystemEventTrigger(
+        "before", "shutdown", partial(threads.deferToThread, supervisor.stop)
+    )
+    try:
+        serve(
+            application,
+            host=host,
+            port=port,
+            takes_bytes=takes_bytes,
+            limits=Limits(
+                body_bytes=settings.API_BODY_MAX_BYTES, drain_seconds=settings.DRAIN_SECONDS
+            ),
+            background=_background(),
+            on_listening=listening,
+        )
+    finally:
+        supervisor.stop()
+
+
+def takes_bytes(path: str) -> bool:
+    """Whether the application of `path` reads the body as it comes and bounds it itself."""
+    return path.startswith("/api/uploads")
+
+
+def _background() -> list[Callable[[], Awaitable[None]]]:
+    """What runs on the event loop beside the server: the hub of the channel layer."""
+    start = getattr(get_channel_layer(), "start", None)
+    return [] if start is None else [start]
+
+
+def _readable(host: str) -> str:
+    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 # shown only
+    return f"[{shown}]" if ":" in shown else shown
