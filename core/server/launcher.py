@@ -27,7 +27,7 @@ def launch(
     announce: Callable[[str], object] = print,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain, end the workers and return."""
-    from core.asgi import application  # noqa: PLC0415 # it sets Django up, which is done by now
+    from core.asgi import application  # it sets Django up, which is done by now
 
     supervisor = Supervisor(
         [sys.executable, str(settings.BASE_DIR / "manage.py"), "process_tasks"],

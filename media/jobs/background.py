@@ -96,7 +96,8 @@ class Run:
         return bool(self.task.attempts >= app_settings.BACKGROUND_TASK_MAX_ATTEMPTS)
 
     def _mine(self) -> "QuerySet[Task]":
-        return Task.objects.filter(pk=self.task.pk, locked_by=self.token)
+        mine: QuerySet[Task] = Task.objects.filter(pk=self.task.pk, locked_by=self.token)
+        return mine
 
 
 def take(worker: str) -> Run | None:

@@ -4,10 +4,13 @@ from datetime import timedelta
 
 from django.db import connection
 from django.db.models import DateTimeField, ExpressionWrapper
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 
-def in_seconds(seconds: float) -> ExpressionWrapper:
+def in_seconds(
+    seconds: float,
+) -> "ExpressionWrapper[CombinedExpression]":
     """The moment so many seconds from now (negative: ago), by the database's clock."""
     return ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=DateTimeField())
 

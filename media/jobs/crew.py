@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from django.db import DatabaseError, InterfaceError, connection
 
@@ -81,8 +82,8 @@ class Crew:
         self._heartbeat.start()
         others = [self._thread(self._listen, "listener"), self._thread(self._sweep, "sweeper")]
         slots = [
-            self._thread(lambda n=n, u=u: self._slot(n, urgent_only=u), f"slot-{n}")
-            for n, u in enumerate(self._slots)
+            self._thread(partial(self._slot, number, urgent_only=urgent), f"slot-{number}")
+            for number, urgent in enumerate(self._slots)
         ]
         logger.info("worker ready", extra={"worker": self.name, "slots": len(slots)})
         end = time.monotonic() + (seconds or float("inf"))

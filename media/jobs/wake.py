@@ -37,8 +37,9 @@ def wake() -> None:
 class Listener(Protocol):
     """Waits for `wake()` of any process."""
 
-    #: How long a slot may trust this listener before it looks into the queue by itself.
-    poll_seconds: float
+    @property
+    def poll_seconds(self) -> float:
+        """How long a slot may trust this listener before it looks into the queue by itself."""
 
     def wait(self, seconds: float) -> bool:
         """Whether somebody called within `seconds`."""

@@ -26,8 +26,11 @@ class Command(BaseCommand):
         """Check the database, then serve."""
         refuse_pending_migrations()
         # Imported here: it installs an event loop, which no other command needs.
-        from core.server.launcher import launch  # noqa: PLC0415
-        from media.jobs.sweep import release  # noqa: PLC0415
+        try:
+            from core.server.launcher import launch
+        except ModuleNotFoundError:
+            from core.server.stock_launcher import launch
+        from media.jobs.sweep import release
 
         try:
             launch(
