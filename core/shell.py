@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import path
+from django.urls import path, re_path
 from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import ensure_csrf_cookie
 
@@ -148,12 +148,14 @@ def _about(title: str, text: str, author: str) -> Head:
 _NOTHING_HERE = Head(title="Not found · Reelay", status=HTTPStatus.NOT_FOUND)
 
 
-def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler404: a page for people, problem details for programs."""
+@_shell
+@ensure_csrf_cookie
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's handler404, and the last route: a page for people, a problem for programs."""
     wants_page = "text/html" in request.headers.get("Accept", "")
     if wants_page and not request.path.startswith(("/api/", settings.STATIC_URL)):
         return _render(request, _NOTHING_HERE)
-    return problems.page_not_found(request, exception)
+    return problems.page_not_found(request, exception or Http404())
 
 
 #: The client's own routes; core.urls takes them in.
@@ -165,4 +167,6 @@ urlpatterns = [
     path("videos", page, {"title": "Your videos"}),
     path("p/<uuid:post_id>", post_page),
     path("v/<uuid:video_id>", video_page),
+    # With DEBUG on, Django would answer with a page about itself.
+    re_path(r"", page_not_found),
 ]

@@ -8,8 +8,9 @@ export const query = signal(location.search);
 /** False until the first navigation: the first page must not steal the focus. */
 export let hasNavigated = false;
 
-type Guard = () => boolean;
-const guards = new Set<Guard>();
+/** Whether the page that is shown was come back to, and should look as it was left. */
+export let isComingBack = false;
+
 const positions = new Map<string, number>();
 let here = keyOf(history.state) ?? "start";
 
@@ -25,18 +26,12 @@ function show(): void {
 
 /** Go to `to`, a path of this site. */
 export function navigate(to: string, options: { replace?: boolean } = {}): void {
-  for (const guard of guards) if (!guard()) return;
+  isComingBack = false;
   positions.set(here, scrollY);
   here = options.replace ? here : Math.random().toString(36).slice(2);
   history[options.replace ? "replaceState" : "pushState"]({ key: here }, "", to);
   show();
   scrollTo({ top: 0, behavior: "instant" });
-}
-
-/** Ask `guard` before leaving the page by a link; returns how to stop asking. */
-export function guardLeaving(guard: Guard): () => void {
-  guards.add(guard);
-  return () => guards.delete(guard);
 }
 
 function onClick(event: MouseEvent): void {
@@ -59,6 +54,7 @@ export function startRouter(): void {
   history.scrollRestoration = "manual";
   document.addEventListener("click", onClick);
   addEventListener("popstate", (event) => {
+    isComingBack = true;
     positions.set(here, scrollY);
     here = keyOf(event.state) ?? "start";
     show();

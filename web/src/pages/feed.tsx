@@ -12,6 +12,7 @@ import { Speech, UploadIcon } from "../parts/icons.tsx";
 import { LikeButton, setLikes } from "../parts/like.tsx";
 import { Poster } from "../parts/poster.tsx";
 import { toast } from "../parts/toasts.tsx";
+import { isComingBack } from "../router.ts";
 import { me } from "../session.ts";
 
 const posts = signal<Post[] | null>(null);
@@ -106,21 +107,22 @@ function Card({ post }: { post: Post }) {
   const card = useLiveCard(post);
   const video = post.videos?.[0];
   const title = video?.title || video?.filename || post.text.slice(0, 80) || "Untitled";
+  const link = (
+    <a class="card-link" href={`/p/${post.id}`}>
+      {video ? title : post.text}
+    </a>
+  );
   return (
     <article class="card" ref={card} data-post={post.id} aria-labelledby={`t-${post.id}`}>
       {video ? (
         <Poster video={video} />
       ) : (
-        <div class="poster words" aria-hidden="true">
-          <p>{post.text}</p>
-        </div>
+        <h2 class="poster words" id={`t-${post.id}`}>
+          {link}
+        </h2>
       )}
       <div class="card-body">
-        <h2 id={`t-${post.id}`}>
-          <a class="card-link" href={`/p/${post.id}`}>
-            {title}
-          </a>
-        </h2>
+        {video && <h2 id={`t-${post.id}`}>{link}</h2>}
         {video && post.text && post.text !== title && <p class="text">{post.text}</p>}
         <div class="byline">
           <Avatar name={post.author.username} />
@@ -161,11 +163,23 @@ function Skeletons() {
   );
 }
 
+/** The mark, large and quiet: one picture handed on to the next. */
+function Motif() {
+  return (
+    <svg class="motif" viewBox="0 0 300 200" aria-hidden="true" focusable="false">
+      <path d="M20 52c0-16 17-26 31-18l82 48c14 8 14 28 0 36l-82 48c-14 8-31-2-31-18Z" />
+      <path d="m122 34 92 54c9 5 9 19 0 24l-92 54" />
+      <path d="m182 34 92 54c9 5 9 19 0 24l-92 54" />
+    </svg>
+  );
+}
+
 function Hello({ isAlone }: { isAlone: boolean }) {
   if (me.value) {
     if (!isAlone) return null;
     return (
       <section class="hello">
+        <Motif />
         <h2>The first reel is yours.</h2>
         <p>Nobody has posted yet. Drop a video in, and it plays a second or two after its last byte.</p>
         <div class="actions">
@@ -178,6 +192,7 @@ function Hello({ isAlone }: { isAlone: boolean }) {
   }
   return (
     <section class="hello">
+      <Motif />
       <h2>Drop a video. It is already playing.</h2>
       <p>
         Videos here play seconds after they arrive, from any minute, and everybody who watches sees
@@ -215,7 +230,8 @@ function NewPosts() {
 
 export function Feed() {
   useEffect(() => {
-    if (me.value !== undefined && (posts.value === null || loadedFor !== me.value?.id)) void load();
+    const isStale = posts.value === null || loadedFor !== me.value?.id || !isComingBack;
+    if (me.value !== undefined && isStale) void load();
   }, [me.value]);
   useTopic("feed", { onMessage: hear });
   const shown = posts.value;

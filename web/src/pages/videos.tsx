@@ -10,7 +10,7 @@ import { Age, Busy, PageTitle } from "../parts/basics.tsx";
 import { Confirm } from "../parts/confirm.tsx";
 import { bytes } from "../parts/format.ts";
 import { Bin, FilmIcon, Lock, UploadIcon } from "../parts/icons.tsx";
-import { Poster } from "../parts/poster.tsx";
+import { Poster, StatusChip } from "../parts/poster.tsx";
 import { useSignedIn } from "../parts/signed-in.ts";
 import { toast } from "../parts/toasts.tsx";
 
@@ -66,13 +66,14 @@ function VideoItem({ video }: { video: Video }) {
   return (
     <li class="panel video-item" data-video={video.video_id} data-status={video.status}>
       <a href={`/v/${video.video_id}`} tabIndex={-1} aria-hidden="true">
-        <Poster video={video} />
+        <Poster video={video} isSmall />
       </a>
       <div class="about">
         <h2>
           <a href={`/v/${video.video_id}`}>{name}</a>
         </h2>
         <p class="facts">
+          <StatusChip video={video} />
           <span>
             <Age of={video.created_at} />
           </span>
@@ -94,7 +95,7 @@ function VideoItem({ video }: { video: Video }) {
         )}
       </div>
       <div class="row-actions">
-        <button type="button" class="button small danger" onClick={() => setAsking(true)}>
+        <button type="button" class="button small quiet discard" onClick={() => setAsking(true)}>
           <Bin size={16} /> Delete<span class="visually-hidden"> {name}</span>
         </button>
       </div>

@@ -22,18 +22,18 @@ export function StatusChip({ video }: { video: Video }) {
   return <span class={`chip ${tone}`}>{preparing ? "Preparing" : text + percent}</span>;
 }
 
-export function Poster({ video }: { video: Video }) {
+export function Poster({ video, isSmall = false }: { video: Video; isSmall?: boolean }) {
   const [isBroken, setBroken] = useState(false);
   return (
     <div class="poster">
       {video.poster_url && !isBroken ? (
         <img src={video.poster_url} alt="" loading="lazy" decoding="async" onError={() => setBroken(true)} />
       ) : video.kind === "audio" ? (
-        <Note size={44} />
+        <Note size={isSmall ? 28 : 44} />
       ) : (
-        <FilmIcon size={44} />
+        <FilmIcon size={isSmall ? 28 : 44} />
       )}
-      <StatusChip video={video} />
+      {!isSmall && <StatusChip video={video} />}
       {video.duration ? <span class="badge">{clock(video.duration)}</span> : null}
     </div>
   );

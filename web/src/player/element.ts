@@ -69,6 +69,8 @@ const WORDS: Record<Trouble, [string, string]> = {
 export class ReelayPlayer extends HTMLElement {
   private engine: Engine | null = null;
   private source = "";
+  /** The link that a new one was asked for. */
+  private renewedFor = "";
   private made: readonly Made[] = [];
   private isComplete = false;
   private track: VideoTrackLike | null = null;
@@ -103,7 +105,10 @@ export class ReelayPlayer extends HTMLElement {
   load(playlistUrl: string, posterUrl: string | null): void {
     if (posterUrl) this.setAttribute("poster", posterUrl);
     if (this.isConnected && posterUrl && !this.video.poster) this.video.poster = posterUrl;
-    if (playlistUrl === this.source) return;
+    if (playlistUrl === this.source) {
+      if (this.renewedFor === playlistUrl) this.showTrouble("gone");
+      return;
+    }
     const at = this.source && this.isConnected ? this.video.currentTime : 0;
     this.source = playlistUrl;
     if (!this.isConnected) return;
@@ -124,7 +129,7 @@ export class ReelayPlayer extends HTMLElement {
     const Chosen = HlsEngine.isSupported() ? HlsEngine : NativeEngine;
     this.engine = new Chosen(this.video, {
       onQualities: (qualities) => this.listQualities(qualities),
-      onTrouble: (trouble) => this.showTrouble(trouble),
+      onTrouble: (trouble) => this.onTrouble(trouble),
     });
     this.engine.offer(this.made, this.isComplete);
     this.engine.load(`${this.source}?planned=1`);
@@ -150,6 +155,16 @@ export class ReelayPlayer extends HTMLElement {
     const index = this.video.videoRenditions.selectedIndex;
     this.engine?.choose(index < 0 ? null : String(index));
   };
+
+  /** A link that has run out is renewed without a word; only if that fails, too, it is said. */
+  private onTrouble(trouble: Trouble): void {
+    if (trouble === "gone" && this.renewedFor !== this.source) {
+      this.renewedFor = this.source;
+      this.dispatchEvent(new CustomEvent("expired"));
+      return;
+    }
+    this.showTrouble(trouble);
+  }
 
   private showTrouble(trouble: Trouble): void {
     const [title, text] = WORDS[trouble];
