@@ -10,11 +10,27 @@ run at normal priority (what a viewer waits for).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from media.ffmpeg.plan import Plan
+from media.ffmpeg import command
+from media.ffmpeg.audio_segments import AudioSegmenter
+from media.ffmpeg.binary import ffmpeg_binary
+from media.ffmpeg.boxes import Sample, read_media, split, write_media
+from media.ffmpeg.child_process import ask
+from media.ffmpeg.errors import DamagedPiece, ToolFailed, UnexpectedOutput
+from media.ffmpeg.plan import AUDIO, VIDEO_TIMESCALE, Plan, PlannedRung, VideoPlan
+from media.ffmpeg.run import Watch, run
+
+#: The slowest that a piece may be encoded: seconds of work per second of source, and in any case.
+_SLOWEST = 240.0
+_LEAST_TIMEOUT_SECONDS = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +63,51 @@ def make_piece(
 ) -> list[MadeSegment]:
     """Encode piece `number` for all `rungs` with one decode: {rung}-{number}.m4s in `work_dir`.
 
-    Raises DamagedPiece when the frames are not those of the plan. With `tolerate_damage` the
-    piece is made from the frames there are, or as one still picture, and joins all the same.
+    `on_progress` gets the part of the piece that is done, from 0 to 1. Raises DamagedPiece when
+    the frames are not those of the plan. With `tolerate_damage` the piece is made from the frames
+    there are, or as one still picture, and joins all the same.
     """
-    raise NotImplementedError
+    video = _video(plan)
+    wanted = [rung for rung in video.rungs if rung.name in rungs and not rung.is_copy]
+    duration = plan.segments(wanted[0].name)[number].duration_seconds
+
+    def encode(argv: list[str]) -> None:
+        run(
+            argv,
+            timeout_seconds=max(duration * _SLOWEST, _LEAST_TIMEOUT_SECONDS),
+            on_progress=lambda seconds: on_progress(_part_done(plan, number, seconds)),
+            background=background,
+        )
+
+    with _scratch(work_dir) as scratch:
+        try:
+            encode(
+                command.piece_command(
+                    ffmpeg_binary(),
+                    plan,
+                    number=number,
+                    rungs=wanted,
+                    source=source,
+                    out_dir=scratch,
+                )
+            )
+            _check_frames(video, number, wanted, scratch)
+        except ToolFailed:
+            if not tolerate_damage:
+                raise
+        except DamagedPiece as damage:
+            if not tolerate_damage:
+                raise
+            if damage.frames:
+                return [_finish(plan, rung, number, scratch, work_dir) for rung in wanted]
+        else:
+            return [_finish(plan, rung, number, scratch, work_dir) for rung in wanted]
+        encode(
+            command.still_command(
+                ffmpeg_binary(), plan, number=number, rungs=wanted, out_dir=scratch
+            )
+        )
+        return [_finish(plan, rung, number, scratch, work_dir) for rung in wanted]
 
 
 def copy_pieces(
@@ -68,7 +125,20 @@ def copy_pieces(
     Each is announced to `on_segment` as soon as its file is there; False stops. Returns how many
     were made.
     """
-    raise NotImplementedError
+    video, rung = _video(plan), plan.copied_rung
+    if rung is None:
+        raise ValueError("the plan copies no rung")
+    request = {
+        "do": "copy",
+        "kind": "video",
+        "rung": rung,
+        "stream_index": video.stream_index,
+        "bounds": video.bounds,
+        "marks": video.marks,
+        "first": first,
+        "last": plan.piece_count - 1 if last is None else last,
+    }
+    return _copy(source, plan, request, work_dir, on_segment, background)
 
 
 def make_audio(
@@ -86,17 +156,69 @@ def make_audio(
     Each is announced to `on_segment` as soon as its file is there; False stops (for example
     because the next one is made already). Returns how many were made.
     """
-    raise NotImplementedError
+    audio = plan.audio
+    if audio is None:
+        raise ValueError("the plan has no sound")
+    final = len(audio.marks) - 2 if last is None else last
+    if audio.is_copy:
+        request = {
+            "do": "copy",
+            "kind": "audio",
+            "rung": AUDIO,
+            "stream_index": audio.stream_index,
+            "bounds": audio.bounds,
+            "marks": audio.marks,
+            "first": first,
+            "last": final,
+        }
+        return _copy(source, plan, request, work_dir, on_segment, background)
+
+    def announce(number: int, path: Path, frames: int) -> bool:
+        return on_segment(_made(plan, AUDIO, number, path, frames))
+
+    segmenter = AudioSegmenter(audio, first=first, last=final, work_dir=work_dir, announce=announce)
+    seconds = (audio.marks[final + 1] - audio.marks[first]) / audio.sample_rate
+    run(
+        command.audio_command(ffmpeg_binary(), plan, first=first, last=last, source=source),
+        timeout_seconds=max(seconds * 4, _LEAST_TIMEOUT_SECONDS),
+        on_output=segmenter.feed,
+        background=background,
+    )
+    if not segmenter.was_stopped and segmenter.next_number <= final:
+        raise UnexpectedOutput(f"the sound ended before segment {segmenter.next_number}")
+    return segmenter.next_number - first
 
 
 def make_inits(source: Path, *, plan: Plan, work_dir: Path) -> dict[str, Path]:
-    """The init of every rendition, byte for byte what its segments need; then `plan.with_inits`."""
-    raise NotImplementedError
+    """The init of every rendition, byte for byte what its segments need; then `plan.with_inits`.
+
+    One frame of the source goes through the very encoders that pieces go through.
+    """
+    inits = {name: plan.init(name) for name in plan.rung_names}
+    missing = [name for name, init in inits.items() if not init]
+    if missing:
+        with _scratch(work_dir) as scratch:
+            run(
+                command.init_command(ffmpeg_binary(), plan, source=source, out_dir=scratch),
+                timeout_seconds=_LEAST_TIMEOUT_SECONDS,
+            )
+            for name in missing:
+                inits[name] = split((scratch / f"{name}.mp4").read_bytes())[0]
+    paths = {}
+    for name, init in inits.items():
+        paths[name] = work_dir / f"{name}-init.mp4"
+        paths[name].write_bytes(init)
+    return paths
 
 
 def make_poster(source: Path, *, plan: Plan, work_dir: Path, background: bool = False) -> Path:
     """A JPEG of a frame near the beginning that is not blank, in its display shape."""
-    raise NotImplementedError
+    path = work_dir / "poster.jpg"
+    argv = command.poster_command(ffmpeg_binary(), plan, source=source, out=path)
+    run(argv, timeout_seconds=_LEAST_TIMEOUT_SECONDS, background=background)
+    if not path.is_file():
+        raise ToolFailed("no poster was made")
+    return path
 
 
 def remux(
@@ -106,5 +228,122 @@ def remux(
     on_progress: Callable[[float], None] = ignore_progress,
     background: bool = False,
 ) -> Path:
-    """Copy the packets of a source that cannot be sought exactly into a Matroska file."""
-    raise NotImplementedError
+    """Copy the packets of a source that cannot be sought exactly into a Matroska file.
+
+    `on_progress` gets the seconds of the source that are done.
+    """
+    path = work_dir / "remuxed.mkv"
+    run(
+        command.remux_command(ffmpeg_binary(), source=source, out=path),
+        timeout_seconds=4 * 3600,
+        on_progress=on_progress,
+        background=background,
+    )
+    return path
+
+
+def _copy(
+    source: Path,
+    plan: Plan,
+    request: dict[str, Any],
+    work_dir: Path,
+    on_segment: Callable[[MadeSegment], bool],
+    background: bool,
+) -> int:
+    made = 0
+
+    def announce(message: dict[str, Any], _payload: bytes) -> bool:
+        nonlocal made
+        made += 1
+        path = Path(message["path"])
+        return on_segment(_made(plan, request["rung"], message["number"], path, message["frames"]))
+
+    ask(
+        {**request, "path": str(source.resolve()), "work_dir": str(work_dir.resolve())},
+        watch=Watch(timeout_seconds=4 * 3600),
+        on_message=announce,
+        background=background,
+    )
+    return made
+
+
+def _check_frames(
+    video: VideoPlan, number: int, rungs: Sequence[PlannedRung], scratch: Path
+) -> None:
+    """Raise DamagedPiece unless every rung has the planned frames, from the first one on."""
+    for rung in rungs:
+        samples, _ = read_media(_media(scratch, rung))
+        expected = video.frames[number]
+        starts = bool(samples) and abs(samples[0].shown_at - video.marks[number]) <= 1
+        if len(samples) != expected or not starts:
+            raise DamagedPiece(number, expected_frames=expected, frames=len(samples))
+
+
+def _finish(
+    plan: Plan, rung: PlannedRung, number: int, scratch: Path, work_dir: Path
+) -> MadeSegment:
+    """Turn what ffmpeg wrote into a segment that reaches exactly from mark to mark."""
+    video = _video(plan)
+    init, media = split((scratch / f"{rung.name}.mp4").read_bytes())
+    if rung.init and init != rung.init:
+        raise UnexpectedOutput(f"piece {number} of {rung.name} has an init of its own")
+    samples, payload = read_media(media)
+    start, end = video.marks[number : number + 2]
+    data = write_media(_snapped(samples, start), payload, number=number, start=start, end=end)
+    path = work_dir / f"{rung.name}-{number}.m4s"
+    path.write_bytes(data)
+    return _made(plan, rung.name, number, path, len(samples))
+
+
+def _snapped(samples: Sequence[Sample], start: int) -> list[Sample]:
+    """The first picture is shown from the mark on, even if earlier ones could not be decoded."""
+    first = min(sample.shown_at for sample in samples)
+    return [
+        Sample(start if s.shown_at == first else s.shown_at, s.size_bytes, s.is_sync)
+        for s in samples
+    ]
+
+
+def _made(plan: Plan, rung: str, number: int, path: Path, frames: int) -> MadeSegment:
+    size = path.stat().st_size
+    if rung == AUDIO and plan.audio:
+        marks, rate = plan.audio.marks, plan.audio.sample_rate
+    else:
+        marks, rate = _video(plan).marks, VIDEO_TIMESCALE
+    seconds = (marks[number + 1] - marks[number]) / rate
+    return MadeSegment(
+        rung=rung,
+        number=number,
+        path=path,
+        size_bytes=size,
+        frames=frames,
+        duration_seconds=seconds,
+        bandwidth_bps=math.ceil(size * 8 / seconds),
+    )
+
+
+def _part_done(plan: Plan, number: int, seconds: float) -> float:
+    """How much of a piece is done when its output has reached `seconds` on the playlist's clock."""
+    start, end = (mark / VIDEO_TIMESCALE for mark in _video(plan).marks[number : number + 2])
+    return min(max((seconds - start) / (end - start), 0.0), 1.0)
+
+
+def _media(scratch: Path, rung: PlannedRung) -> bytes:
+    path = scratch / f"{rung.name}.mp4"
+    data = path.read_bytes() if path.is_file() else b""
+    return split(data)[1] if data else b""
+
+
+@contextmanager
+def _scratch(work_dir: Path) -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(dir=work_dir))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _video(plan: Plan) -> VideoPlan:
+    if plan.video is None:
+        raise ValueError("the plan has no picture")
+    return plan.video

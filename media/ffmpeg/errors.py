@@ -43,12 +43,12 @@ class DamagedPiece(FFmpegError):
 
 
 class ToolFailed(FFmpegError):
-    """A media process ended with an error; `log_tail` is the end of what it said."""
+    """A media process ended with an error; `log` is the beginning and end of what it said."""
 
-    def __init__(self, message: str, *, exit_code: int | None = None, log_tail: str = "") -> None:
-        super().__init__(f"{message}: {log_tail.strip()[-500:]}" if log_tail.strip() else message)
+    def __init__(self, message: str, *, exit_code: int | None = None, log: str = "") -> None:
+        super().__init__(f"{message}: {log.strip()[:500]}" if log.strip() else message)
         self.exit_code = exit_code
-        self.log_tail = log_tail
+        self.log = log
 
 
 class ToolTimedOut(ToolFailed):

@@ -131,7 +131,7 @@ def cut(
     (0, 50, 100)
     >>> cut(range(0, 100), [0], 100, time_base=Fraction(1, 10),
     ...     lengths=(Fraction(2), Fraction(6)))
-    (0, 20, 100)
+    (0, 20, 80, 100)
     """
     first, usual = lengths
     inner = [key for key in keys if frames[0] < key < end]

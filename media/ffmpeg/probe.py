@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+import signal
+from array import array
+from dataclasses import asdict
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-from media.ffmpeg.facts import Inspection, Probe, ProbeLimits
+from media.ffmpeg.child_process import ask
+from media.ffmpeg.errors import ToolFailed, UnreadableMedia
+from media.ffmpeg.facts import (
+    AudioFacts,
+    Inspection,
+    Probe,
+    ProbeLimits,
+    Timeline,
+    VideoFacts,
+    check_limits,
+)
+from media.ffmpeg.run import Watch
 
 PROBE_TIMEOUT_SECONDS = 120.0
 DEFAULT_LIMITS = ProbeLimits()
+
+_DEATHS_BY_INPUT = frozenset(
+    -number
+    for number in (
+        signal.SIGSEGV,
+        signal.SIGABRT,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGXCPU,
+    )
+)
 
 
 def inspect(
@@ -20,7 +48,21 @@ def inspect(
 
     Raises UnreadableMedia with a code and a sentence for the person who sent the file.
     """
-    raise NotImplementedError
+    answers = _Answers()
+    try:
+        ask(
+            {"do": "inspect", "path": str(source.resolve()), "limits": asdict(limits)},
+            watch=Watch(timeout_seconds=timeout_seconds, stall_seconds=timeout_seconds),
+            on_message=answers.take,
+        )
+    except ToolFailed as error:
+        if error.exit_code not in _DEATHS_BY_INPUT:
+            raise
+        # A parser that hit its limits, or died of what it read, will do so again.
+        raise UnreadableMedia("cannot-decode", "The file cannot be read.") from error
+    inspection = answers.inspection()
+    check_limits(inspection.probe, limits)
+    return inspection
 
 
 def probe(
@@ -31,3 +73,58 @@ def probe(
 ) -> Probe:
     """The facts of `source` alone; `inspect` gives the timestamps as well."""
     return inspect(source, limits=limits, timeout_seconds=timeout_seconds).probe
+
+
+class _Answers:
+    """Gathers the messages of the child."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, Any] = {}
+        self._timelines: dict[str, Timeline] = {}
+
+    def take(self, message: dict[str, Any], payload: bytes) -> bool:
+        if "facts" in message:
+            self._facts = message["facts"]
+        else:
+            self._timelines[message["timeline"]] = _timeline(message, payload)
+        return True
+
+    def inspection(self) -> Inspection:
+        if not self._facts:
+            raise ToolFailed("the child said nothing")
+        facts = dict(self._facts)
+        video, audio = facts.pop("video"), facts.pop("audio")
+        return Inspection(
+            probe=Probe(
+                **facts,
+                video=VideoFacts(**_with_fractions(video)) if video else None,
+                audio=AudioFacts(**_with_fractions(audio)) if audio else None,
+            ),
+            video=self._timelines.get("video"),
+            audio=self._timelines.get("audio"),
+        )
+
+
+def _timeline(message: dict[str, Any], payload: bytes) -> Timeline:
+    columns, at = [], 0
+    for count in message["counts"][:3]:
+        column = array("q")
+        column.frombytes(payload[at : at + 8 * count])
+        columns.append(column)
+        at += 8 * count
+    frames, keys, sizes = columns
+    return Timeline(
+        frames=frames,
+        keys=keys,
+        sizes=sizes,
+        end=message["end"],
+        copy_init=payload[at:],
+        copy_refusal=message["refusal"],
+    )
+
+
+def _with_fractions(facts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: Fraction(*value) if isinstance(value, list) else value
+        for name, value in facts.items()
+    }

@@ -1,0 +1,55 @@
+"""The process that reads media with PyAV, so that no other process has to.
+
+It is started by `media.ffmpeg.child_process`, takes one request as a line of JSON, answers with
+messages, and ends. A message is a line of JSON, followed by as many bytes as its "bytes" says.
+It ends as well when its parent does: its input is a pipe that closes then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from typing import Any
+
+import av
+
+from media.ffmpeg import copying, inspecting
+from media.ffmpeg.errors import FFmpegError, UnreadableMedia
+
+
+def main() -> None:
+    """Serve one request."""
+    av.logging.set_level(av.logging.ERROR)
+    line = b""
+    while not line.endswith(b"\n"):
+        data = os.read(0, 1 << 16)
+        if not data:
+            return
+        line += data
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    request = json.loads(line)
+    try:
+        if request["do"] == "inspect":
+            inspecting.inspect(request, send)
+        elif request["do"] == "copy":
+            copying.copy(request, send)
+    except UnreadableMedia as error:
+        send({"error": "unreadable", "code": error.code, "detail": error.detail})
+    except (FFmpegError, av.FFmpegError, OSError) as error:
+        send({"error": "failed", "detail": f"{type(error).__name__}: {error}"})
+    os._exit(0)  # Nothing needs tidying up, and the thread above cannot be asked to end.
+
+
+def send(message: dict[str, Any], payload: bytes = b"") -> None:
+    """Write one message to the parent."""
+    header = {**message, "bytes": len(payload)}
+    sys.stdout.buffer.write(json.dumps(header).encode() + b"\n" + payload)
+    sys.stdout.buffer.flush()
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1 << 16):
+        pass
+    os._exit(3)

@@ -1,0 +1,283 @@
+"""ffmpeg command lines, as pure functions of the plan. docs/encoding.md explains each flag."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from media.ffmpeg.plan import (
+    AUDIO_FRAME_SAMPLES,
+    VIDEO_TIMESCALE,
+    AudioPlan,
+    Plan,
+    PlannedRung,
+    VideoPlan,
+)
+from media.ffmpeg.whitelist import INPUT_OPTIONS, MAX_PIXELS
+
+#: A new keyframe at least this often, so that a player can start and switch.
+KEYFRAME_SECONDS = 2
+
+#: Frames of sound that are encoded and dropped before a later start, for a seamless join.
+AUDIO_WARM_UP_FRAMES = 8
+
+#: How much earlier than that the source is sought, for decoders that need a run-up.
+_AUDIO_RUN_UP_SECONDS = Fraction(2)
+
+_MOVFLAGS = "+empty_moov+default_base_moof+frag_discont+negative_cts_offsets+skip_trailer"
+_HUGE_MICROSECONDS = "2000000000"
+_TONE_MAP = (
+    "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,"
+    "tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv"
+)
+
+
+def piece_command(
+    ffmpeg: str,
+    plan: Plan,
+    *,
+    number: int,
+    rungs: Sequence[PlannedRung],
+    source: Path,
+    out_dir: Path,
+    frames: int | None = None,
+) -> list[str]:
+    """Decode piece `number` once and encode it for `rungs`: {rung}.mp4 in `out_dir`.
+
+    With `frames` it stops after so many of them.
+    """
+    video = _video(plan)
+    seek = seek_arguments(video, video.bounds[number]) if number else []
+    start, end = video.bounds[number], video.bounds[number + 1]
+    graph = f"[0:{video.stream_index}]{_picked(video, start, end)}{_prepared(video)}"
+    return [
+        *_beginning(ffmpeg, source, *seek),
+        "-filter_complex",
+        graph + cascade(video, rungs),
+        *(word for rung in rungs for word in _rung_output(rung, out_dir, frames)),
+    ]
+
+
+def still_command(
+    ffmpeg: str, plan: Plan, *, number: int, rungs: Sequence[PlannedRung], out_dir: Path
+) -> list[str]:
+    """One dark picture in place of a piece that cannot be decoded, for `rungs`."""
+    video = _video(plan)
+    mark = video.marks[number]
+    largest = rungs[0]
+    picture = f"color=c=0x101010:s={largest.width}x{largest.height}:r=30,format=yuv420p"
+    graph = f"{picture},trim=end_frame=1,settb=1/{VIDEO_TIMESCALE},setpts={mark},{_colours(video)}"
+    return [
+        *_general(ffmpeg),
+        "-copyts",
+        "-filter_complex",
+        graph + cascade(video, rungs),
+        *(word for rung in rungs for word in _rung_output(rung, out_dir, None)),
+    ]
+
+
+def seek_arguments(video: VideoPlan, tick: int) -> list[str]:
+    """Seek to the keyframe at or before `tick`; nothing where there is none.
+
+    Half a millisecond early, since containers round. Without -seek_timestamp, sources that do not
+    begin at 0 would lose frames; without a keyframe before it, a seek would lose all of them.
+    """
+    if video.first_key > tick:
+        return []
+    seconds = float(tick * video.time_base) - 0.0005
+    return ["-seek_timestamp", "1", "-ss", f"{seconds:.6f}"]
+
+
+def cascade(video: VideoPlan, rungs: Sequence[PlannedRung]) -> str:
+    """Scale to the first rung, then each rung from the one above it; labels are rung names.
+
+    Lanczos, or the low rungs lose quality with every step. The first step brings the picture to
+    8 bits 4:2:0 and, for HDR, to the tones of a usual screen, once for all rungs.
+    """
+    tone_map = f",{_TONE_MAP}" if video.is_hdr else ""
+    graph = ""
+    for index, rung in enumerate(rungs):
+        scale = f"scale={rung.width}:{rung.height}:flags=lanczos"
+        if index == 0:
+            tail = ":out_range=tv" if video.is_full_range else ""
+            graph += f",{scale}{tail}{tone_map},format=yuv420p,{_colours(video)},setsar=1"
+        else:
+            graph += f";[c{index}]{scale},setsar=1"
+        is_last = index == len(rungs) - 1
+        graph += f"[v{rung.name}]" if is_last else f",split[v{rung.name}][c{index + 1}]"
+    return graph
+
+
+def audio_command(
+    ffmpeg: str, plan: Plan, *, first: int, source: Path, last: int | None = None
+) -> list[str]:
+    """Encode the sound from segment `first` on, as fragments of about half a second to stdout.
+
+    The output has exactly the planned number of frames: silence is added where the source has
+    none, and what is beyond the end is left out.
+    """
+    audio = _audio(plan)
+    start = audio.marks[first]
+    end = audio.marks[-1 if last is None else last + 1]
+    warm = max(start - AUDIO_WARM_UP_FRAMES * AUDIO_FRAME_SAMPLES, 0)
+    seek: list[str] = []
+    if warm:
+        seconds = Fraction(warm, audio.sample_rate) + plan.origin_seconds - _AUDIO_RUN_UP_SECONDS
+        seek = ["-seek_timestamp", "1", "-ss", f"{float(seconds):.6f}"]
+    layout = "mono" if audio.channels == 1 else "stereo"
+    graph = (
+        f"[0:{audio.stream_index}]asetpts=PTS-{float(plan.origin_seconds):.9f}/TB,"
+        f"aresample={audio.sample_rate}:async=1:first_pts={warm},"
+        f"aformat=sample_fmts=fltp:channel_layouts={layout},"
+        f"apad,atrim=end_sample={end - warm + AUDIO_FRAME_SAMPLES}[a]"
+    )
+    return [
+        *_beginning(ffmpeg, source, *seek),
+        "-filter_complex",
+        graph,
+        *_audio_output(audio, f"noise=drop=lt(pts\\,{start})+gte(pts\\,{end})", "pipe:1"),
+    ]
+
+
+def init_command(ffmpeg: str, plan: Plan, *, source: Path, out_dir: Path) -> list[str]:
+    """Encode one frame for every rung that is not copied, and a moment of silence: the inits.
+
+    The outputs are {rung}.mp4 and audio.mp4, made exactly as those of pieces are.
+    """
+    rungs = [rung for rung in plan.video.rungs if not rung.is_copy] if plan.video else []
+    if rungs:
+        command = piece_command(
+            ffmpeg, plan, number=0, rungs=rungs, source=source, out_dir=out_dir, frames=1
+        )
+    else:
+        command = [*_general(ffmpeg), "-copyts"]
+    audio = plan.audio
+    if audio is None or audio.is_copy:
+        return command
+    layout = "mono" if audio.channels == 1 else "stereo"
+    samples = 2 * AUDIO_FRAME_SAMPLES
+    silence = (
+        f"anullsrc=r={audio.sample_rate}:cl={layout},aformat=sample_fmts=fltp,"
+        f"atrim=end_sample={samples}[a]"
+    )
+    return [
+        *command,
+        *("-filter_complex", silence),
+        *_audio_output(audio, "noise=drop=lt(pts\\,0)", str(out_dir / "audio.mp4")),
+    ]
+
+
+def poster_command(ffmpeg: str, plan: Plan, *, source: Path, out: Path) -> list[str]:
+    """A still from near the beginning: the most typical of a second of frames."""
+    video = _video(plan)
+    at = next(b for b in (*video.bounds[1:2], video.bounds[0]) if b < video.bounds[-1])
+    seek = seek_arguments(video, at) if at > video.bounds[0] else []
+    rung = video.rungs[0]
+    scale = min(1.0, 1280 / max(rung.width, rung.height))
+    width, height = (max(round(side * scale / 2) * 2, 2) for side in (rung.width, rung.height))
+    tone_map = f",{_TONE_MAP}" if video.is_hdr else ""
+    graph = (
+        f"[0:{video.stream_index}]trim=start_pts={at},thumbnail=24,"
+        f"scale={width}:{height}:out_range=pc{tone_map},format=yuvj420p,setsar=1[poster]"
+    )
+    return [
+        *_beginning(ffmpeg, source, *seek),
+        *("-filter_complex", graph, "-map", "[poster]", "-frames:v", "1", "-update", "1"),
+        *("-map_metadata", "-1", "-c:v", "mjpeg", "-q:v", "4", "-f", "image2", str(out)),
+    ]
+
+
+def remux_command(ffmpeg: str, *, source: Path, out: Path) -> list[str]:
+    """Copy the first picture and the first sound into Matroska, with timestamps made up."""
+    return [
+        *_general(ffmpeg),
+        *("-fflags", "+genpts"),
+        *_input(source),
+        *("-map", "0:v:0?", "-map", "0:a:0?", "-sn", "-dn"),
+        *("-map_metadata", "-1", "-map_chapters", "-1", "-c", "copy"),
+        *("-f", "matroska", str(out)),
+    ]
+
+
+def _general(ffmpeg: str) -> list[str]:
+    return [ffmpeg, "-nostdin", "-hide_banner", "-v", "error", "-y"]
+
+
+def _beginning(ffmpeg: str, source: Path, *seek: str) -> list[str]:
+    return [*_general(ffmpeg), "-copyts", *seek, *_input(source)]
+
+
+def _input(source: Path) -> list[str]:
+    options = [word for name, value in INPUT_OPTIONS.items() for word in (f"-{name}", value)]
+    return [*options, "-max_pixels", str(MAX_PIXELS), "-i", f"file:{source}"]
+
+
+def _picked(video: VideoPlan, start: int, end: int) -> str:
+    """Exactly the frames from `start` to before `end`, on the clock of the segments."""
+    base = video.time_base
+    fields = f"bwdif=deint=interlaced,settb={base}," if video.is_interlaced else ""
+    return f"{fields}trim=start_pts={start}:end_pts={end},setpts=PTS-{video.bounds[0]}"
+
+
+def _prepared(video: VideoPlan) -> str:
+    """Say what an HDR source is; the tone mapping believes it."""
+    if not video.is_hdr:
+        return ""
+    transfer = {16: "smpte2084", 18: "arib-std-b67"}[video.color_transfer]
+    return f",setparams=color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc"
+
+
+def _colours(video: VideoPlan) -> str:
+    """The same colour description in every piece, or their inits would differ."""
+    if video.is_hdr:
+        return "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+    return (
+        f"setparams=range=tv:color_primaries={video.color_primaries}"
+        f":color_trc={video.color_transfer}:colorspace={video.color_space}"
+    )
+
+
+def _rung_output(rung: PlannedRung, out_dir: Path, frames: int | None) -> list[str]:
+    return [
+        *("-map", f"[v{rung.name}]"),
+        *(("-frames:v", str(frames)) if frames else ()),
+        *("-c:v", "libx264", "-threads", "1", "-preset", rung.preset, "-crf", f"{rung.crf:g}"),
+        *("-maxrate", f"{rung.max_kbps}k", "-bufsize", f"{2 * rung.max_kbps}k"),
+        *("-pix_fmt", "yuv420p", "-profile:v", "high", "-g", "600"),
+        *("-force_key_frames", f"expr:gte(t,n_forced*{KEYFRAME_SECONDS})"),
+        *("-x264-params", "scenecut=0:open-gop=0"),
+        *("-fps_mode", "passthrough", "-enc_time_base", f"1:{VIDEO_TIMESCALE}"),
+        *("-video_track_timescale", str(VIDEO_TIMESCALE)),
+        *_fragments(_HUGE_MICROSECONDS),
+        str(out_dir / f"{rung.name}.mp4"),
+    ]
+
+
+def _audio_output(audio: AudioPlan, packet_filter: str, out: str) -> list[str]:
+    return [
+        *("-map", "[a]", "-c:a", "aac", "-b:a", str(audio.bit_rate_bps)),
+        *("-bsf:a", packet_filter, "-flush_packets", "1"),
+        *_fragments("500000"),
+        out,
+    ]
+
+
+def _fragments(microseconds: str) -> list[str]:
+    return [
+        *("-map_metadata", "-1", "-fflags", "+bitexact", "-f", "mp4", "-movflags", _MOVFLAGS),
+        *("-frag_duration", microseconds, "-use_editlist", "0"),
+        *("-avoid_negative_ts", "disabled"),
+    ]
+
+
+def _video(plan: Plan) -> VideoPlan:
+    if plan.video is None:
+        raise ValueError("the plan has no picture")
+    return plan.video
+
+
+def _audio(plan: Plan) -> AudioPlan:
+    if plan.audio is None:
+        raise ValueError("the plan has no sound")
+    return plan.audio

@@ -1,0 +1,317 @@
+"""Run a media process: bounded, watched, cancellable, and never outliving its caller.
+
+Each process gets a session of its own, so that all it starts can be ended together; no input, no
+secrets from the environment, limits on memory, CPU, files; a deadline, and a watchdog that ends it
+when it stops making progress. On Linux the kernel ends it when the calling thread dies.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+from media.ffmpeg.errors import ToolFailed, ToolStalled, ToolTimedOut
+
+#: Of what a process says, the beginning is kept (the cause) and the end (the consequence).
+_LOG_HEAD_BYTES = 2048
+_LOG_TAIL_BYTES = 4096
+_READ_BYTES = 1 << 18
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR")
+
+#: How far below others background work stands; also written to /proc/<pid>/autogroup, because
+#: the kernel groups processes by session and looks at nice only inside a group.
+_BACKGROUND_NICE = 19
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one process may use at most. Address space is generous: threads reserve a lot of it."""
+
+    address_space_bytes: int = 16 << 30
+    cpu_seconds: int = 4 * 3600
+    file_bytes: int = 1 << 40
+    open_files: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What a finished process used. `was_stopped`: its output was enough before its end."""
+
+    cpu_seconds: float
+    wall_seconds: float
+    was_stopped: bool
+    log: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """Until when a process may run, and how long it may make no progress."""
+
+    timeout_seconds: float
+    stall_seconds: float = 120.0
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout_seconds: float,
+    stall_seconds: float = 120.0,
+    on_progress: Callable[[float], None] = lambda _seconds: None,
+    on_output: Callable[[bytes], bool] = lambda _data: True,
+    background: bool = False,
+    limits: Limits = Limits(),
+) -> Ran:
+    """Run ffmpeg, whose path is `argv[0]`, to its end.
+
+    `on_progress` receives the seconds of output made so far; `on_output` what the process writes
+    to its standard output, and ends it by returning False. If one of them raises, the process is
+    killed and the exception propagates: that is how a caller cancels.
+
+    Raises ToolFailed, ToolTimedOut or ToolStalled.
+    """
+    read_end, write_end = os.pipe()
+    reporting = ["-progress", f"pipe:{write_end}", "-stats_period", "0.25"]
+    try:
+        process = start(
+            [argv[0], *reporting, *argv[1:]],
+            background=background,
+            limits=limits,
+            pass_fds=(write_end,),
+        )
+    except BaseException:
+        os.close(read_end)
+        raise
+    finally:
+        os.close(write_end)
+    watch = Watch(timeout_seconds=timeout_seconds, stall_seconds=stall_seconds)
+    return supervise(
+        process, watch=watch, on_output=on_output, progress_fd=read_end, on_progress=on_progress
+    )
+
+
+def start(
+    argv: Sequence[str],
+    *,
+    background: bool = False,
+    limits: Limits = Limits(),
+    pass_fds: Sequence[int] = (),
+    takes_input: bool = False,
+    dies_with_thread: bool = True,
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, within `limits`. Then `supervise` it."""
+    prefix = _death_signal_prefix() if dies_with_thread else ()
+    process = subprocess.Popen(
+        [*prefix, *argv],
+        stdin=subprocess.PIPE if takes_input else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=pass_fds,
+        env=_bare_environment(os.environ),
+        bufsize=0,
+    )
+    _bound(process.pid, limits)
+    if background:
+        yield_to_others(process.pid)
+    return process
+
+
+def supervise(
+    process: subprocess.Popen[bytes],
+    *,
+    watch: Watch,
+    on_output: Callable[[bytes], bool] = lambda _data: True,
+    progress_fd: int | None = None,
+    on_progress: Callable[[float], None] = lambda _seconds: None,
+) -> Ran:
+    """See a process to its end, whatever happens; all of its session is gone afterwards.
+
+    What it writes counts as progress, as does a change in what ffmpeg reports on `progress_fd`.
+    """
+    began = time.monotonic()
+    log = bytearray()
+    was_stopped = False
+    try:
+        with _readers(process, progress_fd) as selector:
+            report = _Report(on_progress)
+            alive_at = began
+            while selector.get_map():
+                now = time.monotonic()
+                _check_clock(now, began, alive_at, watch, log)
+                for key, _ in selector.select(timeout=0.5):
+                    data = os.read(key.fd, _READ_BYTES)
+                    if not data:
+                        selector.unregister(key.fd)
+                    elif key.data == "log":
+                        log += data
+                        del log[_LOG_HEAD_BYTES:-_LOG_TAIL_BYTES]
+                    elif key.data == "progress":
+                        alive_at = now if report.feed(data) else alive_at
+                    else:
+                        alive_at = now
+                        if not on_output(data):
+                            was_stopped = True
+                            break
+                if was_stopped:
+                    break
+        if was_stopped:
+            kill(process)
+        exit_code, cpu_seconds = _reap(process, began + watch.timeout_seconds)
+    except BaseException:
+        kill(process)
+        _reap(process, time.monotonic() + 10)
+        raise
+    finally:
+        _close(process, progress_fd)
+    kill(process)
+    text = log.decode("utf-8", "replace")
+    if exit_code and not was_stopped:
+        raise ToolFailed(_ending(exit_code), exit_code=exit_code, log=text)
+    return Ran(
+        cpu_seconds=cpu_seconds,
+        wall_seconds=time.monotonic() - began,
+        was_stopped=was_stopped,
+        log=text,
+    )
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it started, at once."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # The whole session has ended by itself.
+    except PermissionError:
+        return  # macOS says so for a group that only has a zombie left.
+
+
+def yield_to_others(pid: int) -> None:
+    """Put the session of `pid` below everything else that wants the processors."""
+    try:
+        os.setpriority(os.PRIO_PGRP, pid, _BACKGROUND_NICE)
+        if sys.platform == "linux":
+            with open(f"/proc/{pid}/autogroup", "w") as autogroup:
+                autogroup.write(str(_BACKGROUND_NICE))
+    except OSError:
+        return  # It has ended already, or the kernel has no such thing: nothing depends on it.
+
+
+class _Report:
+    """Reads what ffmpeg writes to -progress, and tells how far it is."""
+
+    def __init__(self, on_progress: Callable[[float], None]) -> None:
+        self._on_progress = on_progress
+        self._rest = b""
+        self._last: dict[bytes, bytes] = {}
+
+    def feed(self, data: bytes) -> bool:
+        """Take in some of the report; True if anything moved since the last call."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        moved = False
+        for line in lines:
+            name, _, value = line.partition(b"=")
+            if name not in (b"frame", b"out_time_us", b"total_size"):
+                continue
+            if self._last.get(name) != value:
+                self._last[name] = value
+                moved = True
+                if name == b"out_time_us" and value.strip().isdigit():
+                    self._on_progress(int(value) / 1_000_000)
+        return moved
+
+
+@contextmanager
+def _readers(
+    process: subprocess.Popen[bytes], progress_fd: int | None
+) -> Iterator[selectors.BaseSelector]:
+    with selectors.DefaultSelector() as selector:
+        if process.stdout:
+            selector.register(process.stdout.fileno(), selectors.EVENT_READ, "output")
+        if process.stderr:
+            selector.register(process.stderr.fileno(), selectors.EVENT_READ, "log")
+        if progress_fd is not None:
+            selector.register(progress_fd, selectors.EVENT_READ, "progress")
+        yield selector
+
+
+def _check_clock(
+    now: float, began: float, alive_at: float, watch: Watch, log: bytes | bytearray
+) -> None:
+    text = log.decode("utf-8", "replace")
+    if now - began > watch.timeout_seconds:
+        raise ToolTimedOut(f"no end after {watch.timeout_seconds:.0f} s", log=text)
+    if now - alive_at > watch.stall_seconds:
+        raise ToolStalled(f"no progress for {watch.stall_seconds:.0f} s", log=text)
+
+
+def _reap(process: subprocess.Popen[bytes], deadline: float) -> tuple[int, float]:
+    """Exit code and CPU seconds of a process whose output has ended."""
+    pause = 0.0005
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return process.returncode, usage.ru_utime + usage.ru_stime
+        if time.monotonic() > deadline:
+            raise ToolTimedOut("the process closed its output but did not end")
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
+
+
+def _close(process: subprocess.Popen[bytes], progress_fd: int | None) -> None:
+    if progress_fd is not None:
+        os.close(progress_fd)
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream:
+            try:
+                stream.close()
+            except BrokenPipeError:
+                continue  # The process is gone; its input was not read to the end.
+
+
+def _ending(exit_code: int) -> str:
+    if exit_code < 0:
+        return f"the process was ended by {signal.Signals(-exit_code).name}"
+    return f"the process ended with code {exit_code}"
+
+
+def _bound(pid: int, limits: Limits) -> None:
+    if not hasattr(resource, "prlimit"):
+        return  # Only Linux can limit another process; elsewhere the deadline has to do.
+    wanted = {
+        resource.RLIMIT_AS: limits.address_space_bytes,
+        resource.RLIMIT_CPU: limits.cpu_seconds,
+        resource.RLIMIT_FSIZE: limits.file_bytes,
+        resource.RLIMIT_NOFILE: limits.open_files,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, most in wanted.items():
+        try:
+            hard = resource.prlimit(pid, kind)[1]
+            bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.prlimit(pid, kind, (bound, bound))
+        except ProcessLookupError:
+            return  # It has ended already.
+
+
+def _bare_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Only what a process needs to start: no keys, no passwords, no ffmpeg switches."""
+    kept = {name: environment[name] for name in _PASSED_ON if name in environment}
+    return {**kept, "LC_ALL": "C.UTF-8", "AV_LOG_FORCE_NOCOLOR": "1"}
+
+
+@cache
+def _death_signal_prefix() -> tuple[str, ...]:
+    """What asks the kernel to end a process with its parent, without code between fork and exec."""
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()

@@ -1,0 +1,91 @@
+"""The sample table of an MP4 file: composition offsets, which FFmpeg's index does not give.
+
+With them, the presented timestamps of every frame are known from the index alone, without
+reading the packets; `media.ffmpeg.timelines` checks the result against real packets.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from media.ffmpeg.boxes import find
+
+_MOST_MOOV_BYTES = 256 << 20
+_MOST_SAMPLES = 8_000_000
+_TABLE = (b"mdia", b"minf", b"stbl")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackTable:
+    """Of one track: decode time and composition offset of each sample, in its own timescale."""
+
+    decode_times: array[int]
+    offsets: array[int]
+    end: int
+    descriptions: int
+    edits: int
+
+
+def read_moov(path: Path) -> bytes | None:
+    """The content of the `moov` box, or None if there is none of a sane size."""
+    with path.open("rb") as file:
+        while len(header := file.read(8)) == 8:
+            size, name = struct.unpack(">I4s", header)
+            content = size - 8
+            if size == 1:
+                content = struct.unpack(">Q", file.read(8).rjust(8, b"\0"))[0] - 16
+            if name == b"moov":
+                return file.read(content) if 0 < content <= _MOST_MOOV_BYTES else None
+            if size == 0 or content < 0:
+                return None
+            file.seek(content, 1)
+    return None
+
+
+def track_table(moov: bytes, index: int) -> TrackTable | None:
+    """The table of the track with this index, or None if it is too odd to be relied on."""
+    traks = list(find(moov, b"trak"))
+    if index >= len(traks):
+        return None
+    trak = traks[index]
+    found = {
+        name: [moov[box.start + 4 : box.end] for box in find(moov, *_TABLE, name, within=trak)]
+        for name in (b"stts", b"ctts", b"stsd")
+    }
+    if len(found[b"stts"]) != 1 or len(found[b"ctts"]) > 1 or len(found[b"stsd"]) != 1:
+        return None
+    times = array("q")
+    time = 0
+    for count, delta in _pairs(found[b"stts"][0], ">II"):
+        if len(times) + count > _MOST_SAMPLES:
+            return None
+        times.extend(range(time, time + count * delta, delta) if delta else [time] * count)
+        time += count * delta
+    offsets = array("q")
+    for table in found[b"ctts"]:
+        for count, offset in _pairs(table, ">Ii"):
+            if len(offsets) + count > len(times):
+                return None
+            offsets.extend([offset] * count)
+    offsets.extend([0] * (len(times) - len(offsets)))
+    return TrackTable(
+        decode_times=times,
+        offsets=offsets,
+        end=time,
+        descriptions=int.from_bytes(found[b"stsd"][0][:4], "big"),
+        edits=sum(
+            int.from_bytes(moov[box.start + 4 : box.start + 8], "big")
+            for box in find(moov, b"edts", b"elst", within=trak)
+        ),
+    )
+
+
+def _pairs(table: bytes, layout: str) -> Iterator[tuple[int, int]]:
+    """The rows of a run-length table that begins with their number."""
+    rows = int.from_bytes(table[:4], "big")
+    body = table[4 : 4 + 8 * rows]
+    yield from struct.iter_unpack(layout, body[: len(body) // 8 * 8])

@@ -1,0 +1,39 @@
+"""What may be read at all. Everything else is refused before a parser or decoder starts.
+
+Formats that name other files (playlists, concat scripts, session descriptions) are left out on
+purpose: with them, an upload could make the server read files and addresses of its choice.
+"""
+
+from __future__ import annotations
+
+PROTOCOLS = ("file", "pipe")
+
+FORMATS = (
+    *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi"),
+    *("mpegts", "mpeg", "flv", "ogg", "mp3", "wav", "aac", "flac"),
+)
+
+VIDEO_DECODERS = (
+    *("h264", "hevc", "vp8", "vp9", "av1", "libdav1d"),
+    *("mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "prores"),
+)
+
+AUDIO_DECODERS = (
+    *("aac", "mp3", "mp3float", "mp2", "mp2float", "opus", "libopus", "vorbis", "flac", "alac"),
+    *("ac3", "eac3", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le"),
+    *("pcm_f32le", "pcm_u8"),
+)
+
+MAX_STREAMS = 20
+MAX_PIXELS = 40_000_000
+PROBE_BYTES = 20_000_000
+
+#: Options of the demuxer, by name: the same for ffmpeg and for PyAV.
+INPUT_OPTIONS = {
+    "protocol_whitelist": ",".join(PROTOCOLS),
+    "format_whitelist": ",".join(FORMATS),
+    "codec_whitelist": ",".join((*VIDEO_DECODERS, *AUDIO_DECODERS)),
+    "max_streams": str(MAX_STREAMS),
+    "probesize": str(PROBE_BYTES),
+    "analyzeduration": "20000000",
+}
