@@ -11,6 +11,7 @@ urlpatterns = [
     path("health", health.health),
     path("health/", health.health),
     path("", include("users.urls")),
+    path("", include("media.urls")),
     path("", include("posts.urls")),
     path("django-admin/", admin.site.urls),
     # Last: it answers whatever nobody above knows.

@@ -55,7 +55,7 @@ def _perform(claim: Claim, perform: Perform, about: dict[str, str]) -> None:
             claim.hand_back()
         elif isinstance(error, FFmpegError):
             logger.warning("job failed", exc_info=error, extra=about)
-            claim.try_again("encoding-failed", str(error))
+            claim.try_again("encoding-failed", "This part of the video could not be encoded.")
         else:
             # Whatever it is, the job is tried again and then shown as failed; the log has it all.
             logger.exception("job failed for a mistake of ours", extra=about)

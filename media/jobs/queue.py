@@ -26,6 +26,8 @@ PRIORITY: dict[str, int] = {
 }
 #: What the slot that each worker keeps free may take, where the caller says nothing else.
 URGENT: frozenset[str] = frozenset({Kind.INGEST, Kind.ON_DEMAND, Kind.LEAD, Kind.COPY, Kind.POSTER})
+#: What a media file can be whole without.
+OPTIONAL: frozenset[str] = frozenset({Kind.ON_DEMAND, Kind.POSTER})
 BATCH = 500
 
 

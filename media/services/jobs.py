@@ -1,0 +1,68 @@
+"""What people may do with the work on their media: try it again, end it."""
+
+import uuid
+
+from django.db import transaction
+from django.db.models import F
+
+from core.errors import NotFound
+from core.events import publish
+from media.events import MediaChanged
+from media.jobs import queue
+from media.models import Job, MediaFile
+from media.models.job import JobQuerySet
+from users.models import User
+
+
+class JobNotFound(NotFound):
+    """There is no such job, or it works on somebody else's media."""
+
+    code, title = "job-not-found", "There is no such job."
+
+
+@transaction.atomic
+def retry_job(*, actor: User, job_id: uuid.UUID) -> Job:
+    """Queue a failed or cancelled job anew. Raises JobNotFound or IllegalTransition.
+
+    When it was the last one that kept its media file from being whole, that goes on too.
+    """
+    job = queue.retry(_get(actor, job_id))
+    rest = Job.objects.filter(media_file_id=job.media_file_id, state__in=["failed", "cancelled"])
+    if not rest.exclude(kind__in=queue.OPTIONAL).exists():
+        has_plan = job.media_file.plans.exists()
+        _move(
+            job.media_file_id,
+            among=["failed", "cancelled"],
+            state="processing" if has_plan else "in_queue",
+            error_code="",
+            error_detail="",
+        )
+    return _get(actor, job_id)
+
+
+@transaction.atomic
+def cancel_job(*, actor: User, job_id: uuid.UUID) -> Job:
+    """End a job that waits or runs; ending it twice is ending it once. Raises JobNotFound.
+
+    A media file that cannot become whole without it is cancelled with it.
+    """
+    job = _get(actor, job_id)
+    if queue.cancel([job]) and job.kind not in queue.OPTIONAL:
+        _move(job.media_file_id, among=["in_queue", "processing"], state="cancelled")
+    return _get(actor, job_id)
+
+
+def _get(actor: User, job_id: uuid.UUID) -> Job:
+    visible = JobQuerySet(Job).visible_to(actor)
+    job: Job | None = visible.select_related("media_file").filter(pk=job_id).first()
+    if job is None:
+        raise JobNotFound
+    return job
+
+
+def _move(media_id: uuid.UUID, *, among: list[str], **changes: object) -> None:
+    """Change a media file that is in one of the states `among`, and tell of it."""
+    ours = MediaFile.objects.filter(pk=media_id)
+    if ours.filter(state__in=among).update(version=F("version") + 1, **changes):
+        now = ours.get()
+        publish(MediaChanged(media_id=now.pk, owner_id=now.owner_id, version=now.version))
