@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-KiB = 1024
-MiB = 1024 * KiB
+from core.units import KiB, MiB
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ import pytest
 import websockets
 from websockets.exceptions import ConnectionClosed
 
-MiB = 1024 * 1024
+from core.units import MiB
 
 Start = Callable[..., "Server"]
 
