@@ -4,6 +4,7 @@ import hashlib
 import logging
 from typing import Any
 
+from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import ScopedRateThrottle, SimpleRateThrottle
 from rest_framework.views import APIView
@@ -18,7 +19,7 @@ class FailOpen(SimpleRateThrottle):
         """Whether this request may go on."""
         try:
             return bool(super().allow_request(request, view))
-        except (ConnectionError, TimeoutError, OSError) as error:
+        except (RedisError, OSError) as error:
             # A like must not fail because Redis does.
             logger.warning("throttle without cache", extra={"reason": repr(error)})
             return True

@@ -130,6 +130,20 @@ CHANNEL_LAYERS: dict[str, Any] = {
     )
 }
 
+# --- Cache: what throttles count ------------------------------------------------------------
+
+if REDIS_URL:
+    CACHES: dict[str, Any] = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "reelay",
+            # A throttle is asked in every request that writes: it must not wait for a dead Redis.
+            "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
+            | {name: value for name, value in _redis_host.items() if name == "ssl_cert_reqs"},
+        }
+    }
+
 # --- Accounts -------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "users.User"
