@@ -50,8 +50,7 @@ def idempotent(handler: Handler) -> Handler:
                 return _replay(record)
             response = handler(view, request, *args, **kwargs)
             record.status = response.status_code
-            # As it will be rendered, so that the replay is the same to the letter.
-            record.body = json.loads(json.dumps(response.data, cls=JSONEncoder))
+            record.body = json.dumps(response.data, cls=JSONEncoder)
             record.location = response.headers.get("Location", "")
             record.save(update_fields=["status", "body", "location"])
             return response
@@ -85,4 +84,4 @@ def _replay(record: IdempotencyKey) -> Response:
     headers = {"Idempotency-Replayed": "true"}
     if record.location:
         headers["Location"] = record.location
-    return Response(record.body, status=record.status, headers=headers)
+    return Response(json.loads(record.body), status=record.status, headers=headers)

@@ -132,7 +132,8 @@ class IdempotencyKey(models.Model):
     #: Of method, path and body: a key names one request.
     fingerprint = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(null=True)
-    body = models.JSONField(null=True)
+    #: Text, since PostgreSQL's jsonb would order the members anew.
+    body = models.TextField(blank=True)
     location = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 

@@ -58,7 +58,9 @@ class Login(APIView):
         credentials = {"login": given["login"], "password": given["password"]}
         if given["session"]:
             user = services.check_credentials(**credentials)
-            login(request._request, user)  # a new session id, a new CSRF token
+            # Django keeps the id when the same account signs in again; a new one is asked for.
+            request._request.session.flush()
+            login(request._request, user)
             get_token(request._request)
             return Response({"user": selectors.own_account(viewer=user)})
         user, pair = services.sign_in(**credentials)

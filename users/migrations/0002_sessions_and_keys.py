@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
                 ("key", models.CharField(max_length=200)),
                 ("fingerprint", models.CharField(max_length=64)),
                 ("status", models.PositiveSmallIntegerField(null=True)),
-                ("body", models.JSONField(null=True)),
+                ("body", models.TextField(blank=True)),
                 ("location", models.CharField(blank=True, max_length=200)),
                 ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
                 (
