@@ -13,6 +13,7 @@ from django.db.models import F
 
 from core.errors import Forbidden, NotFound
 from core.events import publish
+from media.events import MediaChanged
 from media.models import MediaFile, Visibility
 from posts import permissions
 from posts.errors import EmptyPost, NotYourMedia
@@ -89,6 +90,8 @@ def update_post(
     if text == "" and not PostMedia.objects.filter(post_id=post_id).exists():
         raise EmptyPost
     publish(PostUpdated(post_id=post_id, version=_change(post_id, **changes)))
+    if visibility is not None and _is_narrower(visibility, post.visibility):
+        _end_playback_links(post_id)
 
 
 @transaction.atomic
@@ -97,6 +100,7 @@ def delete_post(*, actor: User, post_id: UUID) -> None:
     post = find_post(viewer=actor, post_id=post_id)
     if not permissions.may_delete_post(actor, post):
         raise Forbidden("Only its author can delete a post.")
+    _end_playback_links(post_id)
     post.delete()
     publish(PostDeleted(post_id=post_id))
 
@@ -158,6 +162,22 @@ def _change(post_id: UUID, **changes: object) -> int:
     if not Post.objects.filter(pk=post_id).update(version=F("version") + 1, **changes):
         raise NotFound(f"There is no post {post_id}.")
     return Post.objects.values_list("version", flat=True).get(pk=post_id)
+
+
+def _is_narrower(visibility: str, than: str) -> bool:
+    widest_first = Visibility.values
+    return widest_first.index(visibility) > widest_first.index(than)
+
+
+def _end_playback_links(post_id: UUID) -> None:
+    """Fewer people may see what the post showed: links given out before must not outlive that."""
+    shown = MediaFile.objects.filter(postmedia__post_id=post_id)
+    ids = list(shown.values_list("pk", flat=True))
+    MediaFile.objects.filter(pk__in=ids).update(
+        visibility_epoch=F("visibility_epoch") + 1, version=F("version") + 1
+    )
+    for pk, owner_id, version in shown.values_list("pk", "owner_id", "version"):
+        publish(MediaChanged(media_id=pk, owner_id=owner_id, version=version))
 
 
 def _tell_likes(post_id: UUID, *, changed: bool) -> int:

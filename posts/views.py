@@ -40,8 +40,7 @@ class Posts(GenericAPIView[Any]):
     def get(self, request: Request) -> Response:
         """The feed: public posts and one's own, newest first."""
         page = self.paginate_queryset(self.get_queryset()) or []
-        shapes = selectors.post_shapes(viewer=request.user, rows=page)
-        return self.get_paginated_response(shapes)
+        return self.get_paginated_response(selectors.post_shapes(page))
 
     @extend_schema(request=PostRequest, responses={201: PostShape})
     @idempotent
