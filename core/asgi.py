@@ -25,6 +25,7 @@ from django.conf import settings  # noqa: E402
 
 from core.logging import Receive, RequestLog, Scope, Send  # noqa: E402
 from core.server.handler import PooledASGIHandler  # noqa: E402
+from realtime.routing import websocket  # noqa: E402
 
 _django = PooledASGIHandler(threads=settings.REQUEST_THREADS)
 
@@ -40,6 +41,8 @@ async def _route(scope: Scope, receive: Receive, send: Send) -> Any:
     match scope["type"]:
         case "lifespan":
             return await _lifespan(receive, send)
+        case "websocket":
+            return await websocket(scope, receive, send)
         case _:
             return await _django(scope, receive, send)
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("users.urls")),
     path("", include("media.urls")),
     path("", include("posts.urls")),
+    path("", include("realtime.urls")),
     path("django-admin/", admin.site.urls),
     # Last: it answers whatever nobody above knows.
     path("", include(shell.urlpatterns)),

@@ -7,3 +7,9 @@ class RealtimeConfig(AppConfig):
     """The WebSocket edge. It hears what the apps publish; nobody imports it."""
 
     name = "realtime"
+
+    def ready(self) -> None:
+        """Hear what the apps publish, in every process."""
+        from realtime import relay
+
+        relay.start()

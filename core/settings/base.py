@@ -119,7 +119,7 @@ if REDIS_URL.startswith("rediss://") and not REDIS_TLS_VERIFY:
 CHANNEL_LAYERS: dict[str, Any] = {
     "default": (
         {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "BACKEND": "realtime.layers.RedisLayer",
             "CONFIG": {"hosts": [_redis_host], "prefix": "reelay"},
         }
         if REDIS_URL
@@ -250,6 +250,8 @@ LIVE_SOCKETS_PER_USER = env.integer("LIVE_SOCKETS_PER_USER", 20, minimum=1)
 LIVE_SOCKETS_PER_ADDRESS = env.integer("LIVE_SOCKETS_PER_ADDRESS", 100, minimum=1)
 #: Commands per second of one socket, after a burst of twice as many; more are refused.
 LIVE_COMMANDS_PER_SECOND = env.integer("LIVE_COMMANDS_PER_SECOND", 10, minimum=1)
+#: The longest command; a longer one is refused.
+LIVE_COMMAND_MAX_BYTES = env.integer("LIVE_COMMAND_MAX_BYTES", 16 * KiB, minimum=1 * KiB)
 #: Bytes that may wait for a slow reader before its socket is dropped.
 LIVE_BUFFER_MAX_BYTES = env.integer("LIVE_BUFFER_MAX_BYTES", 256 * KiB, minimum=1 * KiB)
 #: Messages of one topic within this time go out together.

@@ -1,0 +1,140 @@
+"""Who opens a socket, and from which page.
+
+A page proves itself by its origin, a program by a ticket or token:
+
+    Origin     proof                      the socket is
+    foreign    any                        refused (403)
+    ours       ticket, token or session   that account's
+    ours       none                       anonymous: it follows what everybody may see
+    none       ticket or token            that account's
+    none       none                       silent until it has sent `authenticate`
+"""
+
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core import signing
+from django.http import parse_cookie
+from django.http.request import split_domain_port, validate_host
+
+from core.errors import Forbidden, Unauthenticated
+from realtime.protocol import SUBPROTOCOL
+from users import authentication, sessions
+from users.models import User
+
+Scope = Mapping[str, Any]
+#: Asks a blocking question in a thread: `Hub.read`.
+Read = Callable[..., Awaitable[User | None]]
+
+#: How long a ticket may take from `POST /api/ws-ticket/` to the handshake.
+TICKET_SECONDS = 60
+_TICKET_PREFIX = "ticket."
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class ForeignOrigin(Forbidden):
+    """The page that opens the socket is not ours."""
+
+    code, title = "foreign-origin", "Pages of this origin may not connect."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who opens a socket; `user_id` is None for nobody in particular."""
+
+    user_id: uuid.UUID | None
+    #: A program without a proof: it may do nothing but authenticate.
+    must_sign_in: bool = False
+
+
+async def identify(scope: Scope, read: Read) -> Caller:
+    """Who opens this socket. Raises ForeignOrigin, or Unauthenticated for a proof that is no good.
+
+    A ticket costs no query; a token or a session one, in a thread.
+    """
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    origin = headers.get(b"origin")
+    if origin is not None and not is_ours(origin, scope, headers):
+        raise ForeignOrigin
+    for offered in scope.get("subprotocols") or ():
+        if offered.startswith(_TICKET_PREFIX):
+            return Caller(user_id=holder_of(offered.removeprefix(_TICKET_PREFIX)))
+    scheme, _, token = headers.get(b"authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return Caller(user_id=_id(await read(authentication.account_of_token, token.strip())))
+    if origin is None:
+        return Caller(user_id=None, must_sign_in=True)
+    key = parse_cookie(headers.get(b"cookie", "")).get(settings.SESSION_COOKIE_NAME)
+    # A session that has ended is a visitor, as on every page.
+    return Caller(user_id=_id(await read(sessions.account_of, key)) if key else None)
+
+
+def _id(user: User | None) -> uuid.UUID | None:
+    return None if user is None else user.pk
+
+
+def subprotocol_of(scope: Scope) -> str | None:
+    """What the handshake answers: our protocol where it was offered; never the ticket."""
+    return SUBPROTOCOL if SUBPROTOCOL in (scope.get("subprotocols") or ()) else None
+
+
+# --- Origins --------------------------------------------------------------------------------------
+
+
+def is_ours(origin: str, scope: Scope, headers: Mapping[bytes, str]) -> bool:
+    """Whether a page of `origin` may connect: scheme, host and port have to be ours or allowed."""
+    given = _split(origin)
+    if given is None:
+        return False
+    return given == _own(scope, headers) or given in map(_split, settings.ALLOWED_ORIGINS)
+
+
+def _own(scope: Scope, headers: Mapping[bytes, str]) -> tuple[str, str, int] | None:
+    """The origin that this server has in the eyes of the client."""
+    host = headers.get(b"host", "")
+    domain, _ = split_domain_port(host)
+    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+        return None
+    secure = scope.get("scheme") in ("https", "wss")
+    proxy_says: tuple[str, str] | None = settings.SECURE_PROXY_SSL_HEADER
+    if proxy_says is not None:
+        name = proxy_says[0].removeprefix("HTTP_").replace("_", "-").lower().encode()
+        secure = headers.get(name, "").split(",")[0].strip() == proxy_says[1]
+    return _split(f"{'https' if secure else 'http'}://{host}")
+
+
+def _split(origin: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port; None for everything that is no web origin, such as `null`."""
+    try:
+        parts = urlsplit(origin.strip().lower())
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.path not in ("", "/"):
+        return None
+    return parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme]
+
+
+# --- Tickets --------------------------------------------------------------------------------------
+
+
+def _signer() -> signing.TimestampSigner:
+    # The subprotocol header is made of tokens (RFC 9110, 5.6.2): a colon is not allowed in them.
+    return signing.TimestampSigner(salt="realtime.ticket", sep=".")
+
+
+def issue_ticket(user: User) -> str:
+    """A ticket for one handshake of `user`, to be offered as subprotocol `ticket.<ticket>`."""
+    return _signer().sign_object(str(user.pk))
+
+
+def holder_of(ticket: str) -> uuid.UUID:
+    """Whose ticket it is; no query. Raises Unauthenticated for one that is old or not ours."""
+    try:
+        return uuid.UUID(_signer().unsign_object(ticket, max_age=TICKET_SECONDS))
+    except (signing.BadSignature, ValueError, TypeError):
+        raise Unauthenticated("The ticket is too old or not valid.") from None
