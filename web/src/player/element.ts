@@ -27,7 +27,7 @@ interface VideoTrackLike {
 }
 
 const CONTROLS = `
-<media-controller hotkeys keyboardforwardseekoffset="5" keyboardbackwardseekoffset="5" gesturesdisabled="false">
+<media-controller hotkeys keyboardforwardseekoffset="5" keyboardbackwardseekoffset="5">
   <video slot="media" playsinline preload="auto"></video>
   <media-loading-indicator slot="centered-chrome" noautohide></media-loading-indicator>
   <media-settings-menu hidden anchor="auto">
@@ -49,7 +49,7 @@ const CONTROLS = `
     <media-volume-range class="wide"></media-volume-range>
     <media-time-display showduration notoggle></media-time-display>
     <span class="gap"></span>
-    <media-settings-menu-button></media-settings-menu-button>
+    <media-settings-menu-button><svg slot="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M19.4 13a7.6 7.6 0 0 0 0-2l2-1.6-2-3.4-2.4 1a7.4 7.4 0 0 0-1.7-1L15 3.5h-4l-.4 2.5a7.4 7.4 0 0 0-1.7 1l-2.4-1-2 3.4 2 1.6a7.6 7.6 0 0 0 0 2l-2 1.6 2 3.4 2.4-1a7.4 7.4 0 0 0 1.7 1l.4 2.5h4l.4-2.5a7.4 7.4 0 0 0 1.7-1l2.4 1 2-3.4ZM13 15.3a3.3 3.3 0 1 1 0-6.6 3.3 3.3 0 0 1 0 6.6Z"/></svg></media-settings-menu-button>
     <media-pip-button class="wide"></media-pip-button>
     <media-fullscreen-button></media-fullscreen-button>
   </media-control-bar>

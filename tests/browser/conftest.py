@@ -1,0 +1,78 @@
+"""A real Chromium in front of the real product."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.visitor import Visitor
+from tests.product import ROOT, Product, running
+from tests.services import find
+
+#: Chromium as root, and videos that start without a gesture where a test says so.
+ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage"]
+
+
+@pytest.fixture(scope="session")
+def built_client() -> Path:
+    """`web/dist`, built if its sources have changed."""
+    command = [shutil.which("python", path=str(ROOT / ".venv/bin")) or "python", "manage.py"]
+    subprocess.run([*command, "build_web"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return ROOT / "web" / "dist"
+
+
+@pytest.fixture(scope="session")
+def live_product(built_client: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The product with its workers, shared by all browser tests; ready when it is yielded."""
+    with running(tmp_path_factory.mktemp("live-product")) as product:
+        yield product
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium; each visitor has a context of their own in it."""
+    chromium = find("chromium")
+    assert chromium, "Chromium is missing: install the package `chromium`."
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(live_product: Product, browser: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Let somebody come by: `visit()` is a guest on a desktop; context options are passed on."""
+    visitors: list[Visitor] = []
+
+    def come(**options: object) -> Visitor:
+        visitor = Visitor(browser, live_product.url, **options)
+        visitors.append(visitor)
+        return visitor
+
+    yield come
+    for visitor in visitors:
+        visitor.leave()
+
+
+@pytest.fixture(scope="session")
+def make_clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make a clip with sound, as a camera would: H.264 High, 1080p30, AAC, keyframes each 2 s."""
+    folder = tmp_path_factory.mktemp("clips")
+
+    def make(name: str, *, seconds: int, size: str = "1920x1080", kbps: int = 6000) -> Path:
+        path = folder / name
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y"]
+        command += ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate=30:duration={seconds}"]
+        command += ["-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}"]
+        command += ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "60"]
+        command += ["-b:v", f"{kbps}k", "-minrate", f"{kbps}k", "-maxrate", f"{kbps}k"]
+        command += ["-bufsize", f"{kbps}k", "-x264-params", "nal-hrd=cbr"]
+        command += ["-c:a", "aac", "-b:a", "128k", "-movflags", "+faststart", str(path)]
+        subprocess.run(command, check=True)
+        return path
+
+    return make
