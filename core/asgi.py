@@ -25,6 +25,7 @@ from django.conf import settings  # noqa: E402
 
 from core.logging import Receive, RequestLog, Scope, Send  # noqa: E402
 from core.server.handler import PooledASGIHandler  # noqa: E402
+from media.delivery_app import application as _delivery  # noqa: E402
 from realtime.routing import websocket  # noqa: E402
 
 _django = PooledASGIHandler(threads=settings.REQUEST_THREADS)
@@ -43,6 +44,8 @@ async def _route(scope: Scope, receive: Receive, send: Send) -> Any:
             return await _lifespan(receive, send)
         case "websocket":
             return await websocket(scope, receive, send)
+        case "http" if scope["path"].startswith("/hls/"):
+            return await _delivery(scope, receive, send)
         case _:
             return await _django(scope, receive, send)
 

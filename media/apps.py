@@ -11,7 +11,12 @@ class MediaConfig(AppConfig):
     name = "media"
 
     def ready(self) -> None:
-        """Register what `/health` asks of this app."""
-        from media.jobs.health import worker  # its models are loaded by now, and not before
+        """Register what `/health` asks of this app, and what its services hear from the jobs."""
+        # The models are loaded by now, and not before.
+        from media.jobs import hooks
+        from media.jobs.health import worker
+        from media.services import deletion, encoding
 
         health.register_check("worker", worker)
+        hooks.on_failed(encoding.job_failed)
+        hooks.every(deletion.SWEEP_SECONDS, "orphans", deletion.sweep_orphans)

@@ -238,6 +238,12 @@ WORKER_LADDER_SLOTS = env.integer("WORKER_LADDER_SLOTS", 1, minimum=1)
 SEGMENT_WAIT_SECONDS = env.integer("SEGMENT_WAIT_SECONDS", 8, minimum=1)
 #: Requests that one process holds at a time; one more is answered with 503 at once.
 SEGMENT_WAITERS_MAX = env.integer("SEGMENT_WAITERS_MAX", 500, minimum=1)
+#: The same for one client address, which may stand for a household.
+SEGMENT_WAITERS_PER_ADDRESS = env.integer("SEGMENT_WAITERS_PER_ADDRESS", 32, minimum=1)
+#: Jobs for missing segments of one media file that may wait at a time; one more is a 503.
+ON_DEMAND_MAX_PER_MEDIA = env.integer("ON_DEMAND_MAX_PER_MEDIA", 12, minimum=1)
+#: Threads of one process that read segments from the disk.
+DELIVERY_THREADS = env.integer("DELIVERY_THREADS", 4, minimum=1)
 #: The grid that playback links expire on, so that viewers share URLs.
 PLAYBACK_LINK_SECONDS = env.integer("PLAYBACK_LINK_SECONDS", 12 * 3600, minimum=60)
 

@@ -1,0 +1,295 @@
+"""The ASGI application that sends what viewers play: everything below `/hls/`.
+
+It stands beside Django, because a request for a segment that is still being made is held until
+it is there, and a held request must not occupy one of Django's threads. Nothing here reads a
+cookie or a session: the path itself is signed, and checking it costs no query.
+docs/delivery.md explains links, playlists and holding.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable, Set
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import ParamSpec, TypeVar
+from urllib.parse import parse_qs
+
+from django.conf import settings
+from django.db import close_old_connections
+
+from core.errors import AppError, Gone, NotFound, Unavailable
+from core.http import client_address
+from core.logging import Receive, Scope, Send
+from core.problems import InternalError, MethodNotAllowed
+from media import playlists, streams
+from media.delivery.answers import (
+    Kind,
+    answer_object,
+    answer_preflight,
+    answer_problem,
+    answer_text,
+)
+from media.delivery.known import Known
+from media.delivery.waiters import Key, NoRoom, Waiters
+from media.ffmpeg.plan import AUDIO, Plan
+from media.playback import Link, is_genuine, parse
+from media.selectors import VideoNotFound
+from media.services.on_demand import SegmentNotPlanned, request_segment
+from media.store import init_key, poster_key, segment_key, store
+from media.streams import StreamFacts
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: A link that was revoked works so much longer at most.
+EPOCH_SECONDS = 5.0
+_YEAR_SECONDS = 365 * 24 * 3600
+
+PLAYLIST = "application/vnd.apple.mpegurl"
+
+
+class LinkExpired(Gone):
+    """The link was genuine, but its time is over or it was revoked; ask the API for another."""
+
+    code, title = "playback-link-expired", "This playback link is no longer valid."
+
+
+class SegmentNotReady(Unavailable):
+    """The segment is planned and being made, but was not there in time; ask again."""
+
+    code, title = "segment-not-ready", "This part of the video is still being made."
+
+
+class TooManyWaiting(Unavailable):
+    """As many requests are held as may be."""
+
+    code, title = "too-many-waiting", "Too many requests are waiting for videos being made."
+
+
+class Delivery:
+    """The application. What it knows and who waits belongs to the event loop it runs on."""
+
+    def __init__(self) -> None:
+        self._facts: Known[uuid.UUID, StreamFacts] = Known(
+            lambda media_id: self._ask(streams.stream_facts, media_id),
+            seconds=EPOCH_SECONDS,
+            most=10_000,
+        )
+        # A plan never changes; one of twelve hours takes a few hundred KiB.
+        self._plans: Known[tuple[uuid.UUID, int], Plan] = Known(
+            lambda key: self._ask(streams.load_plan, *key),
+            seconds=3600.0,
+            most=64,
+            keep_none=False,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; what goes wrong before the first byte becomes a problem document."""
+        if scope["method"] == "OPTIONS":
+            return await answer_preflight(send)
+        if scope["method"] not in ("GET", "HEAD"):
+            return await answer_problem(scope, send, MethodNotAllowed(), Allow="GET, HEAD, OPTIONS")
+        started = False
+
+        async def noting_send(message: dict[str, object]) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, noting_send)
+        except Exception as error:
+            # The last line of an edge: a client gets a problem document, the log gets the rest.
+            if started:
+                raise
+            await answer_problem(scope, send, _as_app_error(error))
+
+    # --- What is asked for --------------------------------------------------------------------
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        link, facts = await self._let_in(scope)
+        match link.name:
+            case "master.m3u8":
+                text = await self._multivariant(link, facts, scope)
+                await answer_text(scope, send, text, _playlist_kind(facts, link))
+            case "index.m3u8":
+                plan = await self._plan(link)
+                text = playlists.variant(plan, link.rung)
+                await answer_text(scope, send, text, _playlist_kind(facts, link))
+            case "segment":
+                await self._segment(link, facts, scope, receive, send)
+            case name:
+                key = _key(link)
+                kind = _kind(link, facts)
+                try:
+                    await self._object(scope, send, key, kind)
+                except FileNotFoundError:
+                    raise NotFound(f"There is no {name} yet.") from None
+
+    async def _let_in(self, scope: Scope) -> tuple[Link, StreamFacts]:
+        raw = scope.get("raw_path")
+        link = parse(scope["path"])
+        # Only one way to write each address: caches and logs see what is really asked for.
+        if link is None or (raw is not None and raw.split(b"?")[0] != scope["path"].encode()):
+            raise NotFound
+        if not is_genuine(link):
+            raise VideoNotFound
+        if link.expires_at <= time.time():
+            raise LinkExpired
+        facts = await self._facts.get(link.media_id)
+        if facts is None:
+            raise VideoNotFound
+        if facts.epoch != link.epoch:
+            raise LinkExpired
+        return link, facts
+
+    async def _multivariant(self, link: Link, facts: StreamFacts, scope: Scope) -> str:
+        number = facts.plan_number
+        if number is None:
+            # Known for up to five seconds; the plan may stand since.
+            fresh = await self._ask(streams.stream_facts, link.media_id)
+            number = fresh.plan_number if fresh else None
+        plan = await self._plans.get((link.media_id, number)) if number else None
+        if plan is None or number is None:
+            raise NotFound("The video is still being prepared.")
+        made = await self._ask(streams.made_of, link.media_id, number)
+        wish = parse_qs(scope["query_string"].decode("latin-1"))
+        return playlists.multivariant(
+            plan, number=number, made=made, with_planned=wish.get("planned") == ["1"]
+        )
+
+    async def _plan(self, link: Link) -> Plan:
+        plan = await self._plans.get((link.media_id, link.plan))
+        if plan is None or link.rung not in plan.rung_names:
+            raise SegmentNotPlanned
+        return plan
+
+    # --- Segments -----------------------------------------------------------------------------
+
+    async def _segment(
+        self, link: Link, facts: StreamFacts, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        key, kind = _key(link), _kind(link, facts)
+        try:
+            return await self._object(scope, send, key, kind)
+        except FileNotFoundError:
+            pass  # it is still to be made
+        plan = await self._plan(link)
+        if link.number >= len(plan.segments(link.rung)):
+            raise SegmentNotPlanned
+        if not await self._hold(link, client_address(scope), receive):
+            return None
+        try:
+            await self._object(scope, send, key, kind)
+        except FileNotFoundError:
+            raise SegmentNotReady(retry_after_seconds=1) from None
+
+    async def _hold(self, link: Link, address: str, receive: Receive) -> bool:
+        """Have the segment made and wait for it; False when nobody waits for the answer."""
+        try:
+            self._waiters.take_place(address)
+        except NoRoom:
+            raise TooManyWaiting(retry_after_seconds=2) from None
+        gone = asyncio.ensure_future(_until_gone(receive))
+        try:
+            rendition_id = await self._ask(
+                request_segment,
+                media_id=link.media_id,
+                plan_number=link.plan,
+                rung=link.rung,
+                number=link.number,
+            )
+            key = (rendition_id, link.number)
+            seconds: float = settings.SEGMENT_WAIT_SECONDS
+            if not await self._waiters.wait(key, gone=gone, seconds=seconds):
+                if gone.done():
+                    return False
+                raise SegmentNotReady(retry_after_seconds=1)
+            return True
+        finally:
+            gone.cancel()
+            self._waiters.leave_place(address)
+
+    # --- Threads --------------------------------------------------------------------------------
+
+    @cached_property
+    def _waiters(self) -> Waiters:
+        return Waiters(
+            self._find,
+            most=settings.SEGMENT_WAITERS_MAX,
+            most_per_address=settings.SEGMENT_WAITERS_PER_ADDRESS,
+        )
+
+    @cached_property
+    def _files(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(settings.DELIVERY_THREADS, thread_name_prefix="delivery-file")
+
+    @cached_property
+    def _queries(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(2, thread_name_prefix="delivery-query")
+
+    async def _find(self, keys: Set[Key]) -> Set[Key]:
+        return await self._ask(streams.made_among, frozenset(keys))
+
+    async def _object(self, scope: Scope, send: Send, key: str, kind: Kind) -> None:
+        await answer_object(scope, send, store(), key, kind, threads=self._files)
+
+    async def _ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call something that asks the database, in a thread of our own."""
+
+        def call() -> T:
+            close_old_connections()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                close_old_connections()
+
+        return await asyncio.get_running_loop().run_in_executor(self._queries, call)
+
+
+def _as_app_error(error: Exception) -> AppError:
+    if isinstance(error, AppError):
+        return error
+    logger.error("delivery failed", exc_info=error)
+    return InternalError()
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass  # a body that nobody asked for
+
+
+def _key(link: Link) -> str:
+    match link.name:
+        case "poster.jpg":
+            return poster_key(link.media_id)
+        case "init.mp4":
+            return init_key(link.media_id, link.plan, link.rung)
+        case _:
+            return segment_key(link.media_id, link.plan, link.rung, link.number)
+
+
+def _kind(link: Link, facts: StreamFacts) -> Kind:
+    if link.name == "poster.jpg":
+        content_type = "image/jpeg"
+    else:
+        content_type = "audio/mp4" if link.rung == AUDIO else "video/mp4"
+    return Kind(content_type=content_type, cache_control=_keep(facts, link, _YEAR_SECONDS))
+
+
+def _playlist_kind(facts: StreamFacts, link: Link) -> Kind:
+    fixed = _keep(facts, link, 60).removesuffix(", immutable")
+    return Kind(content_type=PLAYLIST, cache_control=fixed if facts.is_complete else "no-cache")
+
+
+def _keep(facts: StreamFacts, link: Link, seconds: int) -> str:
+    """For how long, and in whose cache: never longer than the link itself works."""
+    left = max(min(seconds, link.expires_at - int(time.time())), 0)
+    return f"{'public' if facts.is_open else 'private'}, max-age={left}, immutable"
+
+
+application = Delivery()

@@ -1,0 +1,90 @@
+"""The playlists of a media file, from its plan and from what is made of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from media.ffmpeg.plan import AUDIO, Plan, PlannedRung
+from media.hls import playlists
+
+#: The rung that is made first where nothing can be copied: small enough to be there at once.
+LEAD_SHORT_SIDE_PX = 360
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """How far a rendition is; its bits per second are known once it is complete."""
+
+    is_complete: bool
+    peak_bps: int | None = None
+    average_bps: int | None = None
+
+
+_NOTHING = Made(is_complete=False)
+
+
+def lead_of(rungs: Sequence[tuple[str, int, bool]]) -> str | None:
+    """The rung that a viewer can start with: the copied one, else the largest up to 360p.
+
+    `rungs` are name, short side and whether it is copied, the largest first.
+
+    >>> lead_of([("720p", 720, False), ("360p", 360, False), ("240p", 240, False)])
+    '360p'
+    >>> lead_of([("1080p", 1080, True), ("360p", 360, False)]), lead_of([("480p", 480, False)])
+    ('1080p', '480p')
+    """
+    copied = [name for name, _, is_copy in rungs if is_copy]
+    small = [name for name, short_side_px, _ in rungs if short_side_px <= LEAD_SHORT_SIDE_PX]
+    return next(iter([*copied, *small, *(name for name, _, _ in rungs[-1:])]), None)
+
+
+def lead_rung(plan: Plan) -> str | None:
+    """The rung of `plan` that a viewer can start with; None where there is only sound."""
+    rungs = plan.video.rungs if plan.video else ()
+    return lead_of([(rung.name, min(rung.width, rung.height), rung.is_copy) for rung in rungs])
+
+
+def multivariant(
+    plan: Plan, *, number: int, made: Mapping[str, Made], with_planned: bool = False
+) -> str:
+    """The multivariant playlist: the lead rung always, the others when they are complete.
+
+    With `with_planned` all rungs are listed, for a player that knows which segments exist.
+    """
+    lead = lead_rung(plan)
+    videos = [
+        _video(rung, number, plan, made.get(rung.name, _NOTHING))
+        for rung in (plan.video.rungs if plan.video else ())
+        if with_planned or rung.name == lead or made.get(rung.name, _NOTHING).is_complete
+    ]
+    return playlists.multivariant(videos=videos, audio=_audio(plan, number, made))
+
+
+def variant(plan: Plan, rung: str) -> str:
+    """The playlist of one rendition: every planned segment, from the first moment on."""
+    return playlists.variant(durations_seconds=[s.duration_seconds for s in plan.segments(rung)])
+
+
+def _video(rung: PlannedRung, number: int, plan: Plan, made: Made) -> playlists.VideoRendition:
+    return playlists.VideoRendition(
+        uri=f"{number}/{rung.name}/index.m3u8",
+        codecs=rung.codecs,
+        width=rung.width,
+        height=rung.height,
+        frame_rate=plan.video.frame_rate if plan.video else Fraction(0),
+        peak_bps=made.peak_bps or rung.peak_bps,
+        average_bps=made.average_bps or rung.average_bps,
+    )
+
+
+def _audio(plan: Plan, number: int, made: Mapping[str, Made]) -> playlists.AudioRendition | None:
+    if plan.audio is None:
+        return None
+    exact = made.get(AUDIO, _NOTHING)
+    return playlists.AudioRendition(
+        uri=f"{number}/{AUDIO}/index.m3u8",
+        codecs=plan.audio.codecs,
+        channels=plan.audio.channels,
+        peak_bps=exact.peak_bps or plan.audio.bit_rate_bps,
+        average_bps=exact.average_bps or plan.audio.bit_rate_bps,
+    )

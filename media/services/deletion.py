@@ -1,0 +1,63 @@
+"""Deleting a video: its work, its rows and every object of it.
+
+The rows go first, in one transaction; from then on nobody can record anything about it. Then the
+objects. A worker that publishes one more segment in between finds at its mark that the job is
+gone and removes what it published; whatever a crash leaves behind, the sweep finds by its name.
+"""
+
+import logging
+import uuid
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+
+from core.events import publish
+from media.events import MediaDeleted
+from media.jobs.queue import cancel_jobs
+from media.models import MediaFile
+from media.services.changes import lock
+from media.services.ownership import get_own
+from media.store import hls_folder, source_folder, store
+
+logger = logging.getLogger(__name__)
+
+#: How often one of the workers looks for objects of media files that are gone.
+SWEEP_SECONDS = 600.0
+
+
+def delete_media(*, actor: AbstractBaseUser, media_id: uuid.UUID) -> None:
+    """Delete a media file of `actor`. Raises VideoNotFound or NotYourVideo."""
+    with transaction.atomic():
+        media_file = lock(get_own(actor=actor, media_id=media_id).pk)
+        cancel_jobs(media_file)
+        publish(MediaDeleted(media_id=media_file.pk, owner_id=media_file.owner_id))
+        MediaFile.objects.filter(pk=media_file.pk).delete()
+        transaction.on_commit(lambda: remove_objects(media_id))
+
+
+def remove_objects(media_id: uuid.UUID) -> None:
+    """Remove every object of a media file."""
+    store().delete_folder(hls_folder(media_id))
+    store().delete_folder(source_folder(media_id))
+
+
+def remove_leftovers(media_id: uuid.UUID) -> None:
+    """Remove the objects of a media file if it has been deleted."""
+    if not MediaFile.objects.filter(pk=media_id).exists():
+        remove_objects(media_id)
+
+
+def sweep_orphans() -> int:
+    """Remove the objects of all media files that are gone; returns of how many."""
+    ids = set()
+    for folder in ("hls", "videos"):
+        for name in store().folders(folder):
+            try:
+                ids.add(uuid.UUID(name))
+            except ValueError:
+                logger.warning("not ours", extra={"folder": f"{folder}/{name}"})
+    known = set(MediaFile.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    for media_id in ids - known:
+        logger.info("orphan removed", extra={"media": str(media_id)})
+        remove_objects(media_id)
+    return len(ids - known)

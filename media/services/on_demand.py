@@ -1,0 +1,119 @@
+"""Segments that a viewer waits for: one job brings them, however many ask."""
+
+import uuid
+
+from django.conf import settings
+from django.db import transaction
+
+from core.errors import NotFound, Unavailable
+from media.jobs.queue import PRIORITY, enqueue, raise_priority
+from media.models import Job, MediaFile, Rendition, Segment
+from media.playlists import lead_of
+from media.services.encoding import ON_DEMAND_SEGMENTS
+from media.services.ingest import HEAD_AUDIO_SEGMENTS, HEAD_PIECES
+
+#: A run (copy, audio) that is this close behind a segment will be there before another job is.
+NEAR_SEGMENTS = 12
+
+
+class SegmentNotPlanned(NotFound):
+    """No playlist of ours names this segment."""
+
+    code, title = "segment-not-planned", "There is no such segment."
+
+
+class TooMuchOnDemand(Unavailable):
+    """So many segments of one video are wanted at once that one more would wait too long."""
+
+    code, title = "too-much-on-demand", "Too much of this video is being asked for at once."
+
+
+def request_segment(*, media_id: uuid.UUID, plan_number: int, rung: str, number: int) -> int:
+    """Have a missing segment made before everything else; returns the rendition it belongs to.
+
+    Idempotent: a job that is on its way to it is raised, or simply awaited. The caller has
+    checked that its client may see the media file, and bounds what one client asks for. Raises
+    SegmentNotPlanned and TooMuchOnDemand.
+    """
+    rendition = Rendition.objects.filter(
+        plan__media_file=media_id, plan__number=plan_number, name=rung
+    ).first()
+    if rendition is None or number >= rendition.segment_count:
+        raise SegmentNotPlanned
+    with transaction.atomic():
+        # Two processes that are asked for the same segment at the same moment: one job.
+        media_file = MediaFile.objects.select_for_update().filter(pk=media_id).first()
+        if media_file is None:
+            raise SegmentNotPlanned
+        if not _is_made(rendition, number) and not _is_underway(media_file, rendition, number):
+            _enqueue(media_file, rung, number)
+    return rendition.pk
+
+
+def _enqueue(media_file: MediaFile, rung: str, number: int) -> None:
+    waiting = Job.objects.filter(media_file=media_file, kind=Job.Kind.ON_DEMAND, state="queued")
+    if waiting.count() >= settings.ON_DEMAND_MAX_PER_MEDIA:
+        raise TooMuchOnDemand(retry_after_seconds=2)
+    enqueue(kind=Job.Kind.ON_DEMAND, media_file=media_file, args={"rung": rung, "first": number})
+
+
+def _is_underway(media_file: MediaFile, rendition: Rendition, number: int) -> bool:
+    """Whether a job that exists brings the segment soon; a lead job that waits is raised."""
+    jobs = Job.objects.filter(media_file=media_file, state__in=["queued", "running"]).exclude(
+        kind__in=[Job.Kind.LADDER, Job.Kind.POSTER]
+    )
+    for job in jobs:
+        if _brings(job, rendition, number):
+            if job.state == "queued":
+                raise_priority([job], to=PRIORITY[Job.Kind.ON_DEMAND])
+            return True
+    return False
+
+
+def _brings(job: Job, rendition: Rendition, number: int) -> bool:
+    is_running, piece = job.state == "running", job.args.get("piece")
+    is_audio = rendition.kind == Rendition.Kind.AUDIO
+    match job.kind:
+        case Job.Kind.ON_DEMAND:
+            first = int(job.args["first"])
+            is_in_reach = first <= number < first + ON_DEMAND_SEGMENTS
+            return job.args["rung"] == rendition.name and (
+                is_in_reach or (is_running and is_audio and _is_near(rendition, number))
+            )
+        case Job.Kind.INGEST:
+            return number < _head_of(rendition)
+        case Job.Kind.LEAD:
+            return number == piece and _is_lead(rendition)
+        case Job.Kind.COPY:
+            return is_running and rendition.is_copy and not is_audio and _is_near(rendition, number)
+        case Job.Kind.AUDIO:
+            return is_running and is_audio and _is_near(rendition, number)
+        case _:
+            return False
+
+
+def _head_of(rendition: Rendition) -> int:
+    """How many segments of it the ingest job makes before it ends."""
+    if rendition.kind == Rendition.Kind.AUDIO:
+        return HEAD_AUDIO_SEGMENTS
+    if rendition.is_copy:
+        return HEAD_PIECES
+    return 1 if _is_lead(rendition) else 0
+
+
+def _is_lead(rendition: Rendition) -> bool:
+    rows = Rendition.objects.filter(plan=rendition.plan_id, kind=Rendition.Kind.VIDEO)
+    rungs = [(r.name, min(r.width or 0, r.height or 0), r.is_copy) for r in rows.order_by("id")]
+    return rendition.name == lead_of(rungs)
+
+
+def _is_near(rendition: Rendition, number: int) -> bool:
+    """Whether one of the segments just before it is made, or it is among the first."""
+    if number < NEAR_SEGMENTS:
+        return True
+    behind = range(number - NEAR_SEGMENTS, number)
+    return Segment.objects.filter(rendition=rendition, number__in=behind).exists()
+
+
+def _is_made(rendition: Rendition, number: int) -> bool:
+    return Segment.objects.filter(rendition=rendition, number=number).exists()

@@ -1,0 +1,92 @@
+"""Questions of those who deliver bytes: what a link opens, what is planned, what is made."""
+
+import uuid
+from collections.abc import Set
+from dataclasses import dataclass
+
+from django.db.models import F, FloatField, Max, Sum
+from django.db.models.functions import Cast
+
+from media.ffmpeg.plan import Plan
+from media.models import MediaFile, Rendition, Segment, Visibility
+from media.models import Plan as PlanRow
+from media.playlists import Made
+from media.selectors import made_ranges
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamFacts:
+    """What decides about every request for a media file."""
+
+    epoch: int
+    is_open: bool
+    is_complete: bool
+    plan_number: int | None
+
+
+def stream_facts(media_id: uuid.UUID) -> StreamFacts | None:
+    """What is to be known of a media file before anything of it is sent; None if it is gone."""
+    row = (
+        MediaFile.objects.filter(pk=media_id)
+        .annotate(plan_number=Max("plans__number"))
+        .values_list("visibility_epoch", "visibility", "state", "plan_number")
+        .first()
+    )
+    if row is None:
+        return None
+    epoch, visibility, state, plan_number = row
+    return StreamFacts(
+        epoch=epoch,
+        is_open=visibility in (Visibility.PUBLIC, Visibility.UNLISTED),
+        is_complete=state == "completed",
+        plan_number=plan_number,
+    )
+
+
+def load_plan(media_id: uuid.UUID, number: int) -> Plan | None:
+    """A plan of a media file. It never changes."""
+    document = (
+        PlanRow.objects.filter(media_file=media_id, number=number)
+        .values_list("document", flat=True)
+        .first()
+    )
+    return None if document is None else Plan.from_json(document)
+
+
+def made_of(media_id: uuid.UUID, number: int) -> dict[str, Made]:
+    """How far each rendition of a plan is, in three queries."""
+    rows = Rendition.objects.filter(plan__media_file=media_id, plan__number=number)
+    facts = {
+        pk: (name, count) for pk, name, count in rows.values_list("id", "name", "segment_count")
+    }
+    ranges = made_ranges(facts.keys())
+    complete = {
+        pk
+        for pk, (_, count) in facts.items()
+        if sum(last - first + 1 for first, last in ranges[pk]) >= count
+    }
+    measured = {
+        pk: (round(peak), round(8 * size / max(seconds, 0.001)))
+        for pk, peak, size, seconds in Segment.objects.filter(
+            rendition__in=complete, duration_seconds__gt=0
+        )
+        .values("rendition")
+        .annotate(
+            peak=Max(Cast(F("size_bytes"), FloatField()) * 8 / F("duration_seconds")),
+            size=Sum("size_bytes"),
+            seconds=Sum("duration_seconds"),
+        )
+        .values_list("rendition", "peak", "size", "seconds")
+    }
+    made = {}
+    for pk, (name, _) in facts.items():
+        peak, average = measured.get(pk, (None, None))
+        made[name] = Made(is_complete=pk in complete, peak_bps=peak, average_bps=average)
+    return made
+
+
+def made_among(keys: Set[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Those of the given (rendition, number) that are made, in one query."""
+    renditions, numbers = {key[0] for key in keys}, {key[1] for key in keys}
+    rows = Segment.objects.filter(rendition__in=renditions, number__in=numbers)
+    return set(rows.values_list("rendition_id", "number")) & keys

@@ -1,0 +1,71 @@
+"""The shapes of videos as the OpenAPI document describes them. `media.selectors` makes them."""
+
+from rest_framework import serializers
+
+from media.models import MediaFile, Visibility
+from media.states import MEDIA
+
+
+class VideoOwner(serializers.Serializer[object]):
+    """Whose it is."""
+
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+
+
+class VideoError(serializers.Serializer[object]):
+    """Why a video cannot be played: a code for programs, a sentence for people."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class VideoRendition(serializers.Serializer[object]):
+    """One quality, or the sound, and which of its segments exist."""
+
+    name = serializers.CharField(help_text="The short side (`720p`), or `audio`.")
+    width = serializers.IntegerField(help_text="0 for sound.")
+    height = serializers.IntegerField(help_text="0 for sound.")
+    status = serializers.ChoiceField(choices=["in_queue", "processing", "completed"])
+    progress_percent = serializers.IntegerField(min_value=0, max_value=100)
+    made = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
+        help_text="Inclusive ranges of segment numbers that exist.",
+    )
+
+
+class Video(serializers.Serializer[object]):
+    """One uploaded video or track: what it is, and how far it has come."""
+
+    video_id = serializers.UUIDField()
+    title = serializers.CharField(allow_blank=True)
+    filename = serializers.CharField()
+    kind = serializers.ChoiceField(choices=MediaFile.Kind.choices)
+    owner = VideoOwner()
+    visibility = serializers.ChoiceField(choices=Visibility.choices)
+    size_bytes = serializers.IntegerField(allow_null=True)
+    status = serializers.ChoiceField(choices=MEDIA.choices)
+    progress_percent = serializers.IntegerField(min_value=0, max_value=100)
+    duration = serializers.FloatField(allow_null=True, help_text="Seconds.")
+    width = serializers.IntegerField(allow_null=True)
+    height = serializers.IntegerField(allow_null=True)
+    playlist_url = serializers.CharField(
+        allow_null=True, help_text="HLS; null until the plan exists. Expires; ask again."
+    )
+    poster_url = serializers.CharField(allow_null=True)
+    error = VideoError(allow_null=True)
+    damaged = serializers.ListField(
+        child=serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2),
+        help_text="Seconds of the source that could not be decoded.",
+    )
+    renditions = VideoRendition(many=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    version = serializers.IntegerField()
+
+
+class VideoChanges(serializers.Serializer[object]):
+    """What the owner may change; what is left out stays."""
+
+    title = serializers.CharField(max_length=200, allow_blank=True, required=False)
+    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
