@@ -7,9 +7,9 @@ _VIDEO = "api/videos/<uuid:video_id>/"
 
 urlpatterns = [
     *either_way(_VIDEO, videos.VideoView.as_view(), name="video"),
-    *either_way(f"{_VIDEO}retry/", videos.RetryView.as_view(), name="video-retry"),
-    *either_way("api/local-videos/", videos.LocalVideosView.as_view(), name="local-videos"),
-    *either_way("api/global-videos/", videos.GlobalVideosView.as_view(), name="global-videos"),
+    *either_way(f"{_VIDEO}retry/", videos.RetryVideo.as_view(), name="video-retry"),
+    *either_way("api/local-videos/", videos.LocalVideos.as_view(), name="local-videos"),
+    *either_way("api/global-videos/", videos.GlobalVideos.as_view(), name="global-videos"),
     *either_way("api/jobs/", jobs.Jobs.as_view(), name="jobs"),
     *either_way("api/jobs/<uuid:job_id>/retry/", jobs.RetryJob.as_view(), name="job-retry"),
     *either_way("api/jobs/<uuid:job_id>/cancel/", jobs.CancelJob.as_view(), name="job-cancel"),

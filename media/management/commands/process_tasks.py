@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 from core.server.processes import die_with_parent
 from core.server.supervisor import PARENT
 from media import worker
+from media.ffmpeg.child_process import keep_warm, let_go
 from media.jobs.crew import Crew
 
 
@@ -46,4 +47,9 @@ class Command(BaseCommand):
         signal.signal(signal.SIGINT, crew.stop)
         if parent := os.environ.get(PARENT):
             die_with_parent(int(parent))
-        crew.run(options["duration"] or None)
+        # A viewer waits for the first look at a source: have the reader of it loaded before.
+        keep_warm()
+        try:
+            crew.run(options["duration"] or None)
+        finally:
+            let_go()
