@@ -2,44 +2,42 @@
 
     videos/{video_id}/source.mp4
     hls/{video_id}/{plan}/{rung}/{n}.m4s
+    uploads/{upload_id}.part               what has arrived of an upload
     .work/…                                private folders of those who make objects
 
 Objects appear whole or not at all: they are made in `.work` and published by one rename on the
 same file system.
 """
 
+import errno
+import fcntl
 import os
-import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-_KEY = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
+from media.storage.errors import StorageFull, TooLate
+from media.storage.keys import checked_key
+from media.storage.protocol import ObjectFacts
 
-
-@dataclass(frozen=True, kw_only=True)
-class ObjectFacts:
-    """What is known of an object without reading it. `tag` changes when its bytes do."""
-
-    size_bytes: int
-    tag: str
+#: The kernel takes so many buffers in one call.
+_IOV_MAX = 1024
 
 
 class LocalStore:
-    """Objects below `root`. Safe to use from many threads and processes."""
+    """Objects below `root`. Uploads leave `reserve_bytes` of the disk free for everybody else."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, reserve_bytes: int = 0) -> None:
         self.root = root
+        self.reserve_bytes = reserve_bytes
 
     def path(self, key: str) -> Path:
         """Where the object is, or would be. Raises ValueError for keys that we do not make."""
-        if not _KEY.fullmatch(key):
-            raise ValueError(f"not a storage key: {key!r}")
-        return self.root / key
+        return self.root / checked_key(key)
 
     def put_file(self, key: str, made: Path) -> None:
         """Publish a finished file by moving it here; replaces what is there, never half."""
@@ -91,6 +89,99 @@ class LocalStore:
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=parent, ignore_cleanup_errors=True) as folder:
             yield Path(folder)
+
+    def open_part(self, key: str) -> "LocalPart":
+        """The bytes of an unfinished upload, begun where there are none yet."""
+        path = self.path(key)
+        try:
+            return LocalPart(path, reserve_bytes=self.reserve_bytes)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return LocalPart(path, reserve_bytes=self.reserve_bytes)
+
+    def publish_part(self, part_key: str, key: str, *, size_bytes: int) -> None:
+        """Make the first `size_bytes` of a part the object `key`: one rename, no copy."""
+        part, target = self.path(part_key), self.path(key)
+        try:
+            descriptor = os.open(part, os.O_WRONLY)
+        except FileNotFoundError:
+            if self.facts(key) is None:
+                raise
+            return
+        try:
+            # Bytes beyond are what a crash left behind of a write that was never acknowledged.
+            if os.fstat(descriptor).st_size != size_bytes:
+                os.ftruncate(descriptor, size_bytes)
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+        self.put_file(key, part)
+        for folder in (target.parent, target.parent.parent, part.parent):
+            _sync_folder(folder)
+
+
+class LocalPart:
+    """A file that is written by one writer at a time, wherever the others run."""
+
+    def __init__(self, path: Path, *, reserve_bytes: int) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        self._reserve_bytes = reserve_bytes
+
+    def write(self, offset_bytes: int, data: Sequence[bytes], *, until: float) -> None:
+        """Store all of `data` from `offset_bytes` on. Raises StorageFull or TooLate."""
+        with self._turn(until):
+            self._check_room(sum(map(len, data)))
+            try:
+                _write_all(self._descriptor, data, offset_bytes)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                    raise StorageFull from error
+                raise
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    @contextmanager
+    def _turn(self, until: float) -> Iterator[None]:
+        """Hold the lock of the file; the kernel releases it with a process that dies."""
+        while True:
+            if time.monotonic() > until:
+                raise TooLate
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.01)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def _check_room(self, size_bytes: int) -> None:
+        disk = os.fstatvfs(self._descriptor)
+        if disk.f_bavail * disk.f_frsize - size_bytes < self._reserve_bytes:
+            raise StorageFull
+
+
+def _write_all(descriptor: int, data: Sequence[bytes], offset_bytes: int) -> None:
+    """Write all buffers with as few system calls as the kernel needs."""
+    left = [memoryview(piece) for piece in data if piece]
+    while left:
+        written = os.pwritev(descriptor, left[:_IOV_MAX], offset_bytes)
+        offset_bytes += written
+        while left and written >= len(left[0]):
+            written -= len(left.pop(0))
+        if written:
+            left[0] = left[0][written:]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _facts(status: os.stat_result) -> ObjectFacts:
