@@ -7,7 +7,7 @@ import type { Page, Post } from "../api/types.ts";
 import { live, useTopic } from "../live/index.ts";
 import type { WireMessage } from "../live/topic.ts";
 import { Age, Avatar, PageTitle } from "../parts/basics.tsx";
-import { count, plural } from "../parts/format.ts";
+import { count, counted, plural } from "../parts/format.ts";
 import { Speech, UploadIcon } from "../parts/icons.tsx";
 import { LikeButton, setLikes } from "../parts/like.tsx";
 import { Poster } from "../parts/poster.tsx";
@@ -136,7 +136,7 @@ function Card({ post }: { post: Post }) {
             class="count"
             href={`/p/${post.id}`}
             tabIndex={-1}
-            aria-label={`${plural(post.comments, "comment")} on ${title}`}
+            aria-label={`${counted(post.comments, "comment")} on ${title}`}
           >
             <Speech /> {count(post.comments)}
           </a>

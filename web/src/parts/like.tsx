@@ -4,7 +4,7 @@ import { signal, type Signal } from "@preact/signals";
 import { api, explain } from "../api/client.ts";
 import { me } from "../session.ts";
 import { navigate, path } from "../router.ts";
-import { count, plural } from "./format.ts";
+import { count, counted } from "./format.ts";
 import { Heart } from "./icons.tsx";
 import { toast } from "./toasts.tsx";
 
@@ -54,7 +54,7 @@ export function LikeButton({ postId, class: extra = "" }: { postId: string; clas
       type="button"
       class={`count ${extra}`}
       aria-pressed={liked}
-      aria-label={`Like, ${plural(likes, "like")}`}
+      aria-label={`Like, ${counted(likes, "like")}`}
       onClick={() => void flip(postId)}
     >
       <Heart />
