@@ -191,6 +191,16 @@ test("a refusal reaches the follower and keeps the socket", () => {
   assert.equal(socket().closed, false);
 });
 
+test("a refusal that means not now is asked again", () => {
+  const { client, socket, timers } = world();
+  const { seen } = follow(client, "post:a");
+  socket().open();
+  socket().say({ type: "refused", ref: "1", code: "too-many-commands", detail: "Slower, please." });
+  assert.deepEqual(seen, []);
+  timers.find((timer) => timer.ms === 2000)!.run();
+  assert.deepEqual(socket().last(), { type: "subscribe", topic: "post:a", ref: "2" });
+});
+
 test("the last follower to leave unsubscribes", () => {
   const { client, socket } = world();
   const one = follow(client, "post:a");

@@ -43,7 +43,7 @@ const BACKOFF_MAX_MS = 10_000;
 const SILENCE_MS = 45_000;
 const RETRY_REFUSED_MS = 2_000;
 /** Refusals that say "not now" and not "never". */
-const NOT_NOW = new Set(["too-many-commands", "too-many-requests", "throttled", "rate-limited"]);
+const NOT_NOW = new Set(["too-many-commands", "too-many-topics"]);
 
 export class LiveClient {
   private readonly topics = new Map<string, Topic>();

@@ -20,6 +20,7 @@ const next = signal<string | null>(null);
 const unseen = signal<ReadonlySet<string>>(new Set());
 const failure = signal<string | null>(null);
 const isLoadingMore = signal(false);
+const LOOKED_AT_MS = 400;
 let loadedFor: string | null | undefined;
 
 async function load(): Promise<void> {
@@ -87,17 +88,24 @@ function useLiveCard(post: Post) {
         if (type === "post.deleted") posts.value = posts.value?.filter((p) => p.id !== post.id) ?? null;
       },
     };
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const leave = () => {
+      clearTimeout(timer);
+      stop?.();
+      stop = undefined;
+    };
+    const follow = () => {
+      stop ??= live.follow(`post:${post.id}`, follower, post.version);
+    };
     const observer = new IntersectionObserver(([entry]) => {
-      if (entry?.isIntersecting) stop ??= live.follow(`post:${post.id}`, follower, post.version);
-      else {
-        stop?.();
-        stop = undefined;
-      }
+      leave();
+      // Whoever scrolls past is no reader: the socket takes ten commands a second.
+      if (entry?.isIntersecting) timer = setTimeout(follow, LOOKED_AT_MS);
     });
     if (card.current) observer.observe(card.current);
     return () => {
       observer.disconnect();
-      stop?.();
+      leave();
     };
   }, [post.id]);
   return card;

@@ -28,6 +28,13 @@ async function load(url = "/api/local-videos/"): Promise<void> {
   }
 }
 
+/** What is still on its way, as the socket has it. */
+function takeUnfinished(data: unknown): void {
+  const { videos: unfinished } = data as { videos: Video[] };
+  const byId = new Map(unfinished.map((video) => [video.video_id, video]));
+  videos.value = videos.value?.map((video) => byId.get(video.video_id) ?? video) ?? null;
+}
+
 function hear({ type, data }: WireMessage): void {
   const news = data as Progress & { video_id: string };
   if (type === "media.deleted") {
@@ -136,7 +143,7 @@ export default function Videos() {
       videos.value = null;
     };
   }, [user?.id]);
-  useTopic(user ? `user:${user.id}` : null, { onMessage: hear });
+  useTopic(user ? `user:${user.id}` : null, { onSnapshot: takeUnfinished, onMessage: hear });
   if (!user) return null;
   const shown = videos.value;
   return (

@@ -29,12 +29,11 @@ function merged(...lists: Comment[][]): Comment[] {
 }
 
 interface Snapshot extends Post {
-  comments_page?: Page<Comment> | Comment[];
+  comments_page?: Comment[];
 }
 
-function pageOf(snapshot: Snapshot): Comment[] {
-  const page = snapshot.comments_page;
-  return Array.isArray(page) ? page : (page?.results ?? []);
+function withTotal(old: Loaded, comments: number): Loaded {
+  return { ...old, post: { ...old.post, comments } };
 }
 
 function useLivePost(id: string) {
@@ -54,34 +53,35 @@ function useLivePost(id: string) {
     );
   }, [id, me.value?.id]);
 
-  const takeSnapshot = (data: unknown) => {
-    const snapshot = data as Snapshot;
-    setLikes(id, { likes: snapshot.likes, liked: snapshot.liked ?? likesOf(id).value.liked });
+  const takeWhole = (data: unknown) => {
+    const whole = data as Snapshot;
+    // What is told to everybody alike does not say whether we like it.
+    setLikes(id, { likes: whole.likes, liked: whole.liked ?? likesOf(id).value.liked });
     amend((old) => ({
       ...old,
-      post: { ...old.post, text: snapshot.text, comments: snapshot.comments },
-      comments: merged(old.comments, pageOf(snapshot)),
+      post: { ...old.post, text: whole.text, comments: whole.comments },
+      comments: merged(old.comments, whole.comments_page ?? []),
     }));
   };
   const hear = ({ type, data }: WireMessage) => {
-    const fact = data as Partial<Post> & Partial<Comment>;
-    if (type === "post.likes") setLikes(id, { likes: fact.likes ?? 0 });
-    if (type === "comment.created") addComment(data as Comment & { comments?: number });
+    const fact = data as { likes: number; comments: number; id: string };
+    if (type === "post.likes") setLikes(id, { likes: fact.likes });
+    if (type === "post.comments") amend((old) => withTotal(old, fact.comments));
+    if (type === "post.updated") takeWhole(data);
+    if (type === "post.deleted") setRefusal(new ApiError(404, "not-found", "This post is gone."));
+    if (type === "comment.created") {
+      amend((old) => ({ ...old, comments: merged(old.comments, [data as Comment]) }));
+    }
     if (type === "comment.deleted") {
       amend((old) => ({ ...old, comments: old.comments.filter((each) => each.id !== fact.id) }));
     }
-    if (type === "post.updated") amend((old) => ({ ...old, post: { ...old.post, ...fact } }));
-    if (type === "post.deleted") setRefusal(new ApiError(404, "not-found", "This post is gone."));
   };
-  const addComment = (comment: Comment & { comments?: number }) =>
+  /** Our own comment, as the API answered; the socket may have been faster. */
+  const addComment = (comment: Comment) =>
     amend((old) => {
       if (old.comments.some((each) => each.id === comment.id)) return old;
-      const total = comment.comments ?? old.post.comments + 1;
-      return {
-        ...old,
-        post: { ...old.post, comments: total },
-        comments: merged(old.comments, [comment]),
-      };
+      const grown = withTotal(old, old.post.comments + 1);
+      return { ...grown, comments: merged(old.comments, [comment]) };
     });
   const more = async () => {
     if (!state?.next) return;
@@ -92,7 +92,7 @@ function useLivePost(id: string) {
       toast(explain(error));
     }
   };
-  useTopic(state ? `post:${id}` : null, { onSnapshot: takeSnapshot, onMessage: hear }, state?.post.version);
+  useTopic(state ? `post:${id}` : null, { onSnapshot: takeWhole, onMessage: hear }, state?.post.version);
   return { state, refusal, addComment, more };
 }
 
