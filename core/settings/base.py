@@ -41,7 +41,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "core.http.security_headers",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "core.static.StaticFiles",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -197,7 +197,6 @@ STATICFILES_DIRS = [WEB_DIST_DIR] if WEB_DIST_DIR.is_dir() else []
 SERVESTATIC_USE_FINDERS = True
 #: Look for new static files at each request: for work on the client with `npm run dev`.
 SERVESTATIC_AUTOREFRESH = env.switch("STATIC_AUTOREFRESH", False)
-SERVESTATIC_IMMUTABLE_FILE_TEST = r"^/static/assets/.+-[\w-]{8}\.\w+$"
 
 # --- Uploads --------------------------------------------------------------------------------
 
