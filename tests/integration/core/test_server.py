@@ -427,5 +427,8 @@ def test_a_second_signal_ends_the_patience(start: Start) -> None:
 def test_an_address_in_use_is_an_error(server: Server) -> None:
     from core.server.daphne import serve
 
+    async def application(scope: object, receive: object, send: object) -> None:
+        """Never called."""
+
     with pytest.raises(OSError, match="in use"):
-        serve(lambda: None, port=server.port)
+        serve(application, port=server.port)

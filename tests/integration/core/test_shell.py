@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from posts.models import Post
 from users.models import User
@@ -11,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def built_client(tmp_path: Path, settings) -> Path:
+def built_client(tmp_path: Path, settings: Settings) -> Path:
     settings.WEB_DIST_DIR = tmp_path
     entry = {"file": "assets/main-abcdefgh.js", "css": ["assets/main-abcdefgh.css"]}
     (tmp_path / "manifest.json").write_text(json.dumps({"src/main.tsx": entry}), "utf-8")
