@@ -96,25 +96,54 @@ def read_media(media: bytes) -> tuple[list[Sample], bytes]:
     return samples, b"".join(payload)
 
 
+def with_delay(init: bytes, delay: int) -> bytes:
+    """`init` with an edit list: what decodes at time 0 is shown `delay` ticks before its offset.
+
+    That lets `write_media` keep all composition offsets positive. Negative ones would do as well
+    for browsers, but FFmpeg shows such a track late by its longest offset.
+    """
+    edits = _box(b"edts", _box(b"elst", struct.pack(">IIIiHH", 0, 1, 0, delay, 1, 0)))
+    (moov,) = find(init, b"moov")
+    (trak,) = find(init, b"trak", within=moov)
+    (head,) = find(init, b"tkhd", within=trak)
+    data = bytearray(init)
+    for box in (moov, trak):
+        struct.pack_into(">I", data, box.start - 8, box.end - box.start + 8 + len(edits))
+    data[head.end : head.end] = edits
+    return bytes(data)
+
+
 def write_media(
-    samples: Sequence[Sample], payload: bytes, *, number: int, start: int, end: int
+    samples: Sequence[Sample], payload: bytes, *, number: int, start: int, end: int, delay: int
 ) -> bytes:
     """One segment: the samples, in decoding order, shown from `start` until exactly `end`.
 
-    Decode times are the shown times in ascending order, with signed composition offsets
-    (`trun` version 1), so a segment's decode times begin at `start`, end at `end` and never
-    overlap those of its neighbours, even where frame durations differ wildly.
+    Its decode times begin at `start`, end at `end` and so never overlap those of its neighbours,
+    even where frame durations differ wildly; composition offsets include `delay`, which the edit
+    list of the init takes away again (`with_delay`).
     """
-    times = sorted(sample.shown_at for sample in samples)
-    if not times or times[0] != start or end <= times[-1]:
+    shown = sorted(sample.shown_at for sample in samples)
+    if not shown or shown[0] != start or end <= shown[-1]:
         raise UnexpectedOutput(f"segment {number} does not fit between {start} and {end}")
+    times = _decode_times(samples, shown, end, delay)
     rows = bytearray()
     for sample, time, following in zip(samples, times, [*times[1:], end], strict=True):
         flags = _SYNC if sample.is_sync else _NOT_SYNC
-        rows += struct.pack(
-            ">IIIi", following - time, sample.size_bytes, flags, sample.shown_at - time
-        )
+        offset = sample.shown_at + delay - time
+        rows += struct.pack(">IIIi", following - time, sample.size_bytes, flags, offset)
     return _fragment(number, start, 0xF01, len(samples), bytes(rows), payload)
+
+
+def _decode_times(
+    samples: Sequence[Sample], shown: Sequence[int], end: int, delay: int
+) -> list[int]:
+    """The shown times in ascending order, or earlier where a frame would be decoded too late."""
+    times = list(shown)
+    following = end
+    for index in range(len(times) - 1, 0, -1):
+        latest = min(samples[index].shown_at + delay, following - 1)
+        times[index] = following = min(times[index], latest)
+    return times
 
 
 def write_audio(sizes: Sequence[int], payload: bytes, *, number: int, start: int) -> bytes:

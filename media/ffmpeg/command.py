@@ -216,7 +216,7 @@ def _input(source: Path) -> list[str]:
 def _picked(video: VideoPlan, start: int, end: int) -> str:
     """Exactly the frames from `start` to before `end`, on the clock of the segments."""
     base = video.time_base
-    fields = f"bwdif=deint=interlaced,settb={base}," if video.is_interlaced else ""
+    fields = f"bwdif=mode=send_frame:deint=interlaced,settb={base}," if video.is_interlaced else ""
     return f"{fields}trim=start_pts={start}:end_pts={end},setpts=PTS-{video.bounds[0]}"
 
 

@@ -34,7 +34,14 @@ def _copy_video(
 
     def finish() -> None:
         start, end = marks[number], marks[number + 1]
-        data = write_media(samples, b"".join(payload), number=number, start=start, end=end)
+        data = write_media(
+            samples,
+            b"".join(payload),
+            number=number,
+            start=start,
+            end=end,
+            delay=request["delay"],
+        )
         _write(request, number, data, len(samples), send)
         samples.clear()
         payload.clear()

@@ -22,7 +22,7 @@ from typing import Any
 from media.ffmpeg import command
 from media.ffmpeg.audio_segments import AudioSegmenter
 from media.ffmpeg.binary import ffmpeg_binary
-from media.ffmpeg.boxes import Sample, read_media, split, write_media
+from media.ffmpeg.boxes import Sample, read_media, split, with_delay, write_media
 from media.ffmpeg.child_process import ask
 from media.ffmpeg.errors import DamagedPiece, ToolFailed, UnexpectedOutput
 from media.ffmpeg.plan import AUDIO, VIDEO_TIMESCALE, Plan, PlannedRung, VideoPlan
@@ -135,6 +135,7 @@ def copy_pieces(
         "stream_index": video.stream_index,
         "bounds": video.bounds,
         "marks": video.marks,
+        "delay": video.delay,
         "first": first,
         "last": plan.piece_count - 1 if last is None else last,
     }
@@ -203,7 +204,8 @@ def make_inits(source: Path, *, plan: Plan, work_dir: Path) -> dict[str, Path]:
                 timeout_seconds=_LEAST_TIMEOUT_SECONDS,
             )
             for name in missing:
-                inits[name] = split((scratch / f"{name}.mp4").read_bytes())[0]
+                init = split((scratch / f"{name}.mp4").read_bytes())[0]
+                inits[name] = init if name == AUDIO else with_delay(init, _video(plan).delay)
     paths = {}
     for name, init in inits.items():
         paths[name] = work_dir / f"{name}-init.mp4"
@@ -285,11 +287,13 @@ def _finish(
     """Turn what ffmpeg wrote into a segment that reaches exactly from mark to mark."""
     video = _video(plan)
     init, media = split((scratch / f"{rung.name}.mp4").read_bytes())
-    if rung.init and init != rung.init:
+    if rung.init and with_delay(init, video.delay) != rung.init:
         raise UnexpectedOutput(f"piece {number} of {rung.name} has an init of its own")
     samples, payload = read_media(media)
     start, end = video.marks[number : number + 2]
-    data = write_media(_snapped(samples, start), payload, number=number, start=start, end=end)
+    data = write_media(
+        _snapped(samples, start), payload, number=number, start=start, end=end, delay=video.delay
+    )
     path = work_dir / f"{rung.name}-{number}.m4s"
     path.write_bytes(data)
     return _made(plan, rung.name, number, path, len(samples))

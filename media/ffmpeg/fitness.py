@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _MOST_SECONDS_BETWEEN_KEYS = 10
 _PROFILES = frozenset({"Constrained Baseline", "Baseline", "Main", "High"})
 _IDR, _SPS, _SLICE = 5, 7, 1
+
+#: So much of a keyframe tells what it is.
+KEYFRAME_HEAD_BYTES = 4096
 _AAC_FRAME_SAMPLES = 1024
 
 #: Phones write timestamps that jitter; copied sound runs on the exact clock of its samples.
@@ -53,7 +56,7 @@ def why_video_is_not_copied(source: Inspector) -> str:
         return "keyframes far apart"
     if not packets.is_closed():
         return "open groups of pictures"
-    return _why_keyframes_are_not_copied(source)
+    return source.keyframe_refusal or _why_indexed_keyframes_are_not_copied(source)
 
 
 def why_audio_is_not_copied(source: Inspector) -> str:
@@ -72,22 +75,32 @@ def why_audio_is_not_copied(source: Inspector) -> str:
     return next((reason for is_fine, reason in checks if not is_fine), "")
 
 
-def _why_keyframes_are_not_copied(source: Inspector) -> str:
-    """Look into the keyframes: real ones (IDR), and no parameters of their own."""
+def why_keyframe_is_not_copied(data: bytes, parameters: bytes | None) -> str:
+    """Look into a keyframe: a real one (IDR), and without parameters of its own."""
+    if not _is_avcc(parameters):
+        return ""
+    for kind, unit in units(data):
+        if kind == _SPS and unit not in (parameters or b""):
+            return "parameters that change"
+        if kind == _SLICE:
+            return "keyframes that are not IDR"
+        if kind == _IDR:
+            break
+    return ""
+
+
+def _why_indexed_keyframes_are_not_copied(source: Inspector) -> str:
+    """The same for all keyframes that were not read, but found through the index."""
     packets = source.packets[source.video.index]
     if not packets.positions:
         return ""
-    parameters = bytes(source.video.codec_context.extradata)
     with Path(source.path).open("rb") as file:
         for index in packets.key_indexes:
             file.seek(packets.positions[index])
-            for kind, unit in units(file.read(min(packets.sizes[index], 4096))):
-                if kind == _SPS and unit not in parameters:
-                    return "parameters that change"
-                if kind == _SLICE:
-                    return "keyframes that are not IDR"
-                if kind == _IDR:
-                    break
+            data = file.read(min(packets.sizes[index], KEYFRAME_HEAD_BYTES))
+            reason = why_keyframe_is_not_copied(data, source.video.codec_context.extradata)
+            if reason:
+                return reason
     return ""
 
 

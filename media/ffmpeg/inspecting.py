@@ -15,7 +15,12 @@ import av
 from media.ffmpeg import sniff
 from media.ffmpeg.boxes import split
 from media.ffmpeg.errors import UnreadableMedia
-from media.ffmpeg.fitness import why_audio_is_not_copied, why_video_is_not_copied
+from media.ffmpeg.fitness import (
+    KEYFRAME_HEAD_BYTES,
+    why_audio_is_not_copied,
+    why_keyframe_is_not_copied,
+    why_video_is_not_copied,
+)
 from media.ffmpeg.timelines import (
     PACKETS_TO_COMPARE,
     Packets,
@@ -77,6 +82,7 @@ class _Inspector:
         self.packets = {stream.index: Packets() for stream in wanted}
         self.demuxed = source.demux(wanted)
         self.tried = 0
+        self.keyframe_refusal = ""
 
     def run(self) -> None:
         self.refuse()
@@ -150,10 +156,19 @@ class _Inspector:
         for packet in islice(self.demuxed, limit):
             if packet.pts is not None and packet.size:
                 self.packets[packet.stream_index].add(packet)
+                if packet.is_keyframe and not self.keyframe_refusal:
+                    self.look_into(packet)
             if self.picture is None and packet.stream.type == "video":
                 self.tried += 1
                 if self.tried <= _PACKETS_TO_FIRST_PICTURE:
                     self.picture = self.decode(packet)
+
+    def look_into(self, packet: Any) -> None:
+        """Remember if a keyframe of H.264 cannot be copied."""
+        context = packet.stream.codec_context
+        if context.name == "h264":
+            head = bytes(memoryview(packet)[:KEYFRAME_HEAD_BYTES])
+            self.keyframe_refusal = why_keyframe_is_not_copied(head, context.extradata)
 
     def decode(self, packet: Any) -> Any:
         """The first picture that comes out with this packet, if one does."""

@@ -92,6 +92,14 @@ class VideoPlan:
         """`bounds` on the clock of the segments: from 0, in ticks of 1/90000 s."""
         return tuple(self.mark(bound) for bound in self.bounds)
 
+    @cached_property
+    def delay(self) -> int:
+        """How much later than decoded frames are shown, so that none is decoded too late.
+
+        Three frames, which is what the encoders need; the edit lists of all inits take it away.
+        """
+        return min(max(round(3 * VIDEO_TIMESCALE / self.frame_rate), 900), VIDEO_TIMESCALE)
+
     def mark(self, tick: int) -> int:
         """A timestamp of the source, on the clock of the segments."""
         exact = (tick - self.bounds[0]) * self.time_base * VIDEO_TIMESCALE

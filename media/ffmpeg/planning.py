@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
+from media.ffmpeg.boxes import with_delay
 from media.ffmpeg.errors import UnreadableMedia
 from media.ffmpeg.facts import AudioFacts, Inspection, Timeline, VideoFacts
 from media.ffmpeg.ladder import MAX_SHORT_SIDE_PX, Rung, rungs_for, size_of
@@ -28,6 +30,9 @@ _SHORTEST_LAST_SECONDS = 1.0
 
 #: Pieces that are cut at keyframes may be this much shorter than asked for.
 _KEYFRAME_SLACK = Fraction(3, 4)
+
+#: The first piece may be this part longer to end at a keyframe.
+_FIRST_STRETCH = Fraction(1, 4)
 
 #: A copied rendition may have this many bits per pixel, or this many per second if that is more.
 _COPY_BITS_PER_PIXEL = 0.17
@@ -94,7 +99,7 @@ def _plan_video(
     sizes = tuple(so_far[b] - so_far[a] for a, b in pairwise(at))
     frame_rate = Fraction(len(frames)) / span if len(frames) > 1 else facts.frame_rate
     seconds = [(b - a) * base for a, b in pairwise(bounds)]
-    return VideoPlan(
+    plan = VideoPlan(
         stream_index=facts.stream_index,
         time_base=base,
         bounds=bounds,
@@ -110,6 +115,11 @@ def _plan_video(
         color_space=facts.color_space,
         is_full_range=facts.is_full_range,
     )
+    if not is_copied:
+        return plan
+    copied, *encoded = plan.rungs
+    copied = replace(copied, init=with_delay(timeline.copy_init, plan.delay))
+    return replace(plan, rungs=(copied, *encoded))
 
 
 def cut(
@@ -124,31 +134,49 @@ def cut(
     """Boundaries of pieces: each is a timestamp of a frame, the last one is `end`.
 
     Keyframes are used where they are close enough, since nothing is decoded in vain then; or
-    always, if packets are to be copied. Else any frame will do.
+    always, if packets are to be copied. Else any frame will do, and so it will for the end of the
+    first piece, which somebody is waiting for.
 
-    >>> cut(range(0, 100), [0, 50], 100, time_base=Fraction(1, 10),
-    ...     lengths=(Fraction(2), Fraction(6)))
+    >>> tenths = {"time_base": Fraction(1, 10), "lengths": (Fraction(2), Fraction(6))}
+    >>> cut(range(0, 100), [0, 50], 100, **tenths, must_use_keys=True)
     (0, 50, 100)
-    >>> cut(range(0, 100), [0], 100, time_base=Fraction(1, 10),
-    ...     lengths=(Fraction(2), Fraction(6)))
+    >>> cut(range(0, 100), [0, 50], 100, **tenths)
+    (0, 20, 100)
+    >>> cut(range(0, 100), [0], 100, **tenths)
     (0, 20, 80, 100)
     """
     first, usual = lengths
     inner = [key for key in keys if frames[0] < key < end]
     gaps = [b - a for a, b in pairwise([frames[0], *inner, end])]
     at_keys = must_use_keys or max(gaps) * time_base <= usual
-    marks = inner if at_keys else frames
+    marks: Sequence[int] = inner if at_keys else frames
     bounds = [frames[0]]
     while True:
         want = first if len(bounds) == 1 else usual * (_KEYFRAME_SLACK if at_keys else 1)
         target = bounds[-1] + math.ceil(want / time_base)
-        at = bisect_left(marks, target)
-        if at == len(marks) or marks[at] >= end:
+        if len(bounds) == 1 and not must_use_keys:
+            found = _first_end(frames, marks, target, math.ceil(first * _FIRST_STRETCH / time_base))
+        else:
+            found = _at_or_after(marks, target)
+        if found is None or found >= end:
             break
-        bounds.append(marks[at])
+        bounds.append(found)
     if len(bounds) > 1 and (end - bounds[-1]) * time_base < _SHORTEST_LAST_SECONDS:
         bounds.pop()
     return (*bounds, end)
+
+
+def _first_end(frames: Sequence[int], keys: Sequence[int], target: int, stretch: int) -> int | None:
+    """Where the first piece ends: at a keyframe if one comes soon enough, else at any frame."""
+    key = _at_or_after(keys, target)
+    if key is not None and key <= target + stretch:
+        return key
+    return _at_or_after(frames, target)
+
+
+def _at_or_after(marks: Sequence[int], target: int) -> int | None:
+    at = bisect_left(marks, target)
+    return marks[at] if at < len(marks) else None
 
 
 def _is_sane_to_copy(facts: VideoFacts, timeline: Timeline, span: Fraction) -> bool:
@@ -182,7 +210,6 @@ def _plan_rungs(
                 max_kbps=0,
                 peak_bps=math.ceil(max(bits)),
                 average_bps=math.ceil(sum(sizes) * 8 / sum(seconds)),
-                init=timeline.copy_init,
             )
         )
     rungs = rungs_for(facts.short_side_px, max_short_side_px=cap)

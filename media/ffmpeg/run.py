@@ -173,7 +173,6 @@ def supervise(
         raise
     finally:
         _close(process, progress_fd)
-    kill(process)
     text = log.decode("utf-8", "replace")
     if exit_code and not was_stopped:
         raise ToolFailed(_ending(exit_code), exit_code=exit_code, log=text)
@@ -255,11 +254,12 @@ def _check_clock(
 
 
 def _reap(process: subprocess.Popen[bytes], deadline: float) -> tuple[int, float]:
-    """Exit code and CPU seconds of a process whose output has ended."""
+    """Exit code and CPU seconds of a process whose output has ended; its session ends with it."""
     pause = 0.0005
     while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
+        if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            kill(process)  # What it started; while it is not reaped, its number is nobody else's.
+            _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             return process.returncode, usage.ru_utime + usage.ru_stime
         if time.monotonic() > deadline:

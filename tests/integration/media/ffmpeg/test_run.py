@@ -1,0 +1,201 @@
+"""Processes are bounded, watched and cancellable, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from media.ffmpeg.binary import ffmpeg_binary
+from media.ffmpeg.child_process import ask
+from media.ffmpeg.errors import ToolFailed, ToolStalled, ToolTimedOut
+from media.ffmpeg.run import Limits, Watch, run, start, supervise
+
+ENDLESS = ("-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc", "-f", "null", "-")
+
+
+class CancelledByTest(Exception):
+    pass
+
+
+def children() -> set[int]:
+    """Processes that this one has started and that are still there, zombies included."""
+    found = set()
+    for path in Path("/proc/self/task").iterdir():
+        found |= {int(pid) for pid in (path / "children").read_text().split()}
+    return found
+
+
+def keeping(said: list[bytes]) -> Callable[[bytes], bool]:
+    """Keep what a process says, and want more."""
+
+    def keep(data: bytes) -> bool:
+        said.append(data)
+        return True
+
+    return keep
+
+
+def wait_until_gone(pids: list[int]) -> None:
+    """Fail if one of these processes is still running after a few seconds."""
+    for _ in range(100):
+        if not any(_is_running(pid) for pid in pids):
+            return
+        time.sleep(0.05)
+    pytest.fail(f"still running: {[pid for pid in pids if _is_running(pid)]}")
+
+
+def python(code: str, **options: object) -> subprocess.Popen[bytes]:
+    return start([sys.executable, "-c", code], **options)  # type: ignore[arg-type]  # as given
+
+
+def test_a_callback_that_raises_ends_the_process() -> None:
+    before = children()
+
+    def cancel(_seconds: float) -> None:
+        raise CancelledByTest
+
+    with pytest.raises(CancelledByTest):
+        run([ffmpeg_binary(), *ENDLESS], timeout_seconds=30, on_progress=cancel)
+    assert children() == before
+
+
+def test_the_deadline_ends_the_process() -> None:
+    before = children()
+    with pytest.raises(ToolTimedOut):
+        run([ffmpeg_binary(), *ENDLESS], timeout_seconds=0.6)
+    assert children() == before
+
+
+def test_no_progress_ends_the_process() -> None:
+    with pytest.raises(ToolStalled):
+        supervise(
+            python("import time; time.sleep(60)"),
+            watch=Watch(timeout_seconds=30, stall_seconds=0.5),
+        )
+
+
+def test_a_stopped_process_counts_as_stalled() -> None:
+    seen: list[float] = []
+
+    def stop(seconds: float) -> None:
+        seen.append(seconds)
+        if len(seen) == 1:
+            (pid,) = children() - before
+            os.kill(pid, signal.SIGSTOP)
+
+    before = children()
+    with pytest.raises(ToolStalled):
+        run([ffmpeg_binary(), *ENDLESS], timeout_seconds=30, stall_seconds=1, on_progress=stop)
+    assert children() == before
+
+
+def test_what_a_process_started_ends_with_it() -> None:
+    code = (
+        "import subprocess, sys; p = subprocess.Popen(['sleep', '60']);"
+        "print(p.pid, flush=True); sys.exit(0)"
+    )
+    said: list[bytes] = []
+    with pytest.raises(ToolTimedOut):  # The grandchild keeps the output open.
+        supervise(
+            python(code),
+            watch=Watch(timeout_seconds=1),
+            on_output=keeping(said),
+        )
+    wait_until_gone([int(b"".join(said))])
+
+
+def test_a_failure_says_what_the_process_said() -> None:
+    with pytest.raises(ToolFailed, match="No such file") as caught:
+        run([ffmpeg_binary(), "-v", "error", "-i", "/missing", "-"], timeout_seconds=30)
+    assert caught.value.exit_code
+
+
+def test_enough_output_is_not_a_failure() -> None:
+    ran = supervise(
+        python("while True: print('x' * 100)"),
+        watch=Watch(timeout_seconds=30),
+        on_output=lambda _data: False,
+    )
+    assert ran.was_stopped
+
+
+def test_processes_get_no_secrets_and_limits() -> None:
+    os.environ["REELAY_TEST_SECRET"] = "hush"
+    code = "import os, resource, sys, time; time.sleep(.3);" + (
+        "print(sorted(os.environ), resource.getrlimit(resource.RLIMIT_NOFILE)[0],"
+        "resource.getrlimit(resource.RLIMIT_CORE)[0], os.getsid(0) == os.getpid(),"
+        "sys.stdin.read() == '')"
+    )
+    said: list[bytes] = []
+    try:
+        supervise(
+            python(code, limits=Limits(open_files=33)),
+            watch=Watch(timeout_seconds=30),
+            on_output=keeping(said),
+        )
+    finally:
+        del os.environ["REELAY_TEST_SECRET"]
+    text = b"".join(said).decode()
+    assert "SECRET" not in text
+    assert text.split("]")[1].split() == ["33", "0", "True", "True"]
+
+
+def test_background_work_stands_below_everything() -> None:
+    code = "import os, time; time.sleep(.3); print(os.nice(0), open('/proc/self/autogroup').read())"
+    said: list[bytes] = []
+    supervise(
+        python(code, background=True),
+        watch=Watch(timeout_seconds=30),
+        on_output=keeping(said),
+    )
+    assert b"".join(said).split()[0] == b"19"
+    assert b"".join(said).split()[-1] == b"19"
+
+
+@pytest.mark.parametrize("kind", ["ffmpeg", "child"])
+def test_processes_die_with_a_killed_caller(kind: str) -> None:
+    calls = {
+        "ffmpeg": "from media.ffmpeg.run import run; from media.ffmpeg.binary import ffmpeg_binary;"
+        f"run([ffmpeg_binary(), *{ENDLESS!r}], timeout_seconds=60)",
+        "child": "from media.ffmpeg import child_process; child_process.keep_warm();"
+        "import time; time.sleep(60)",
+    }
+    caller = subprocess.Popen([sys.executable, "-c", calls[kind]])
+    pids: list[int] = []
+    for _ in range(100):
+        pids = [int(p) for p in _children_of(caller.pid)]
+        if pids:
+            break
+        time.sleep(0.05)
+    time.sleep(0.5)
+    caller.kill()
+    caller.wait()
+    assert pids
+    wait_until_gone(pids)
+
+
+def test_a_child_that_dies_is_a_failure() -> None:
+    with pytest.raises(ToolFailed):
+        ask({"do": "inspect"}, watch=Watch(timeout_seconds=30), on_message=lambda _m, _p: True)
+
+
+def _children_of(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
