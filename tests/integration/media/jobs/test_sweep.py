@@ -1,0 +1,159 @@
+"""What a vanished worker dropped is found again within seconds."""
+
+from datetime import timedelta
+
+import pytest
+from background_task.models import Task
+from django.db import OperationalError
+from django.db.models.functions import Now
+from pytest_django import Settings
+
+from media.jobs import hooks, sweep
+from media.jobs.clock import in_seconds
+from media.jobs.heartbeat import Heartbeat
+from media.models import Job, WorkerBeat
+from tests.factories.jobs import claim, expire, make_job
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_expired_lease_is_a_loss_and_the_job_is_queued_at_once() -> None:
+    make_job()
+    expire(claim().job)
+    assert sweep.requeue_expired() == 1
+    row = Job.objects.get()
+    assert (row.state, row.losses, row.failures) == ("queued", 1, 0)
+    assert claim().token == 2
+    assert not Task.objects.exists()
+
+
+def test_a_lease_that_runs_is_left_alone() -> None:
+    make_job()
+    claim()
+    assert sweep.requeue_expired() == 0
+
+
+def test_a_job_that_kills_its_workers_waits_longer_each_time() -> None:
+    make_job()
+    for losses in (1, 2):
+        Job.objects.update(run_after=None)
+        expire(claim().job)
+        sweep.requeue_expired()
+        assert Job.objects.get().losses == losses
+    assert Job.objects.filter(run_after__gt=Now()).exists()
+
+
+def test_too_many_losses_end_a_job_visibly(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(hooks, "_on_failed", [lambda job: told.append(job.error_code)])
+    settings.JOB_MAX_LOSSES = 2
+    make_job()
+    for _ in range(2):
+        Job.objects.update(run_after=None)
+        expire(claim().job)
+        sweep.requeue_expired()
+    row = Job.objects.get()
+    assert (row.state, row.losses, row.failures) == ("failed", 2, 0)
+    assert told == [row.error_code] == ["worker-vanished"]
+
+
+def test_two_sweepers_count_one_loss() -> None:
+    make_job()
+    claimed = claim()
+    expire(claimed.job)
+    copy = Job.objects.get()
+    sweep.requeue_expired()
+    assert not sweep._lose(copy)
+    assert Job.objects.get().losses == 1
+
+
+def test_the_jobs_of_a_worker_that_is_known_to_be_dead_are_free_at_once() -> None:
+    make_job()
+    make_job()
+    claim("host:10:0")
+    claim("host:101:0")
+    assert sweep.release("host:10") == 1
+    assert Job.objects.get(state="running").worker == "host:101:0"
+
+
+# --- Wake-ups ---------------------------------------------------------------------------------
+
+
+def test_a_lost_wake_up_is_written_again() -> None:
+    job = make_job()
+    Task.objects.all().delete()
+    Job.objects.update(created_at=Now() - timedelta(seconds=sweep.AUDIT_SECONDS + 1))
+    assert sweep.audit_wake_ups() == 1
+    assert Task.objects.get().params()[0] == [str(job.pk)]
+
+
+def test_a_wake_up_without_a_job_is_removed() -> None:
+    make_job()
+    Job.objects.update(state="cancelled")
+    sweep.audit_wake_ups()
+    assert not Task.objects.exists()
+
+
+# --- Duties -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    done: list[str] = []
+    monkeypatch.setattr(hooks, "_duties", {})
+    hooks.every(60, "expire uploads", lambda: done.append("expire uploads"))
+    return done
+
+
+def test_duties_are_done_by_one_worker_and_when_they_are_due(done: list[str]) -> None:
+    first, second = Heartbeat("host:1"), Heartbeat("host:2")
+    first.beat()
+    second.beat()
+    for worker in ("host:1", "host:2", "host:1"):
+        sweep.Sweeper(worker).sweep()
+    sweeper = sweep.Sweeper("host:1")
+    sweeper.sweep()
+    sweeper.sweep()
+    assert len(done) == 3
+
+
+def test_when_the_leader_dies_another_one_leads(done: list[str]) -> None:
+    Heartbeat("host:1").beat()
+    WorkerBeat.objects.update(beat_at=in_seconds(-60))
+    Heartbeat("host:2").beat()
+    sweep.Sweeper("host:2").sweep()
+    assert done == ["expire uploads"]
+
+
+def test_a_duty_that_fails_keeps_nobody_from_theirs(
+    done: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ValueError("no")
+
+    hooks.every(60, "broken", fail)
+    hooks.every(60, "after it", lambda: done.append("after it"))
+    Heartbeat("host:1").beat()
+    sweep.Sweeper("host:1").sweep()
+    assert done == ["expire uploads", "after it"]
+    assert "duty failed" in caplog.text
+
+
+def test_after_an_outage_workers_may_renew_their_leases_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_job()
+    expire(claim().job)
+    sweeper = sweep.Sweeper("host:1")
+    with monkeypatch.context() as outage:
+        outage.setattr(sweep, "requeue_expired", _no_database)
+        with pytest.raises(OperationalError):
+            sweeper.sweep()
+    sweeper.sweep()
+    assert Job.objects.get().state == "running"
+
+
+def _no_database() -> int:
+    raise OperationalError("the server closed the connection")
