@@ -74,7 +74,10 @@ def _take(job_id: UUID, worker: str) -> bool:
 
 _READY = "state = 'queued' {lane} AND (run_after IS NULL OR run_after <= {now})"
 
-_ANY = f"SELECT 1 FROM media_job WHERE {_READY} LIMIT 1"  # noqa: S608 # no values in it
+# Ordered, or the planner would read the table from its beginning, where all that is done lies.
+_ANY = f"""
+SELECT 1 FROM media_job WHERE {_READY} ORDER BY priority DESC LIMIT 1
+"""  # noqa: S608 # there are no values in it
 
 _OWNERS = f"""
 WITH RECURSIVE

@@ -1,0 +1,94 @@
+"""The background edge: how a job ends is translated into what becomes of it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from media import worker
+from media.ffmpeg.errors import ToolFailed, UnreadableMedia
+from media.jobs import queue
+from media.jobs.claim import Claim, LeaseLost, Stopping
+from media.models import Job
+from media.tasks import work
+from tests.factories.jobs import claim, make_job
+
+pytestmark = pytest.mark.django_db
+
+
+def raising(error: Exception) -> Callable[[Claim], None]:
+    def perform(claim: Claim) -> None:
+        raise error
+
+    return perform
+
+
+def do(perform: Callable[[Claim], None]) -> Job:
+    """What becomes of a job that `perform` does."""
+    make_job()
+    worker.do_job(claim(), perform)
+    return Job.objects.get()
+
+
+def test_what_returns_is_done() -> None:
+    assert do(lambda _claim: None).state == "done"
+
+
+def test_what_finished_by_itself_is_not_finished_twice() -> None:
+    def perform(claim: Claim) -> None:
+        with claim.recording():
+            claim.finish()
+
+    assert do(perform).state == "done"
+
+
+def test_an_unreadable_source_is_given_up_with_its_reason() -> None:
+    job = do(raising(UnreadableMedia("not-a-video", "This file is not a video.")))
+    assert (job.state, job.error_code) == ("failed", "not-a-video")
+    assert job.error_detail == "This file is not a video."
+
+
+def test_a_failed_tool_is_tried_again_and_its_log_is_not_shown_to_people() -> None:
+    job = do(raising(ToolFailed("exit 1", log="/srv/reelay/secret.mp4: no such file")))
+    assert (job.state, job.failures, job.error_code) == ("queued", 1, "encoding-failed")
+    assert "/srv" not in job.error_detail
+
+
+def test_a_mistake_of_ours_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    job = do(raising(ZeroDivisionError()))
+    assert (job.state, job.failures, job.error_code) == ("queued", 1, "internal-error")
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_lost_lease_is_dropped_quietly(caplog: pytest.LogCaptureFixture) -> None:
+    job = do(raising(LeaseLost()))
+    assert (job.state, job.failures) == ("running", 0)
+    assert not caplog.records
+
+
+def test_what_has_to_stop_is_handed_back() -> None:
+    job = do(raising(Stopping()))
+    assert (job.state, job.failures, job.losses) == ("queued", 0, 0)
+
+
+def test_a_tool_that_our_own_end_killed_says_nothing_about_the_job() -> None:
+    def perform(claim: Claim) -> None:
+        claim.stop()
+        raise ToolFailed("killed by signal 9")
+
+    job = do(perform)
+    assert (job.state, job.failures) == ("queued", 0)
+
+
+def test_a_job_cancelled_meanwhile_stays_cancelled() -> None:
+    def perform(claim: Claim) -> None:
+        queue.cancel_jobs(claim.job.media_file)
+
+    assert do(perform).state == "cancelled"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_wake_up_does_the_best_job_not_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "performer", lambda: lambda _claim: None)
+    woken, best = make_job(kind="ladder"), make_job(kind="ingest")
+    work.now(str(woken.pk))
+    assert Job.objects.get(state="done") == best
