@@ -3,13 +3,15 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from core import health, shell
+from core import health, openapi, problem_pages, shell
 
 urlpatterns = [
     path("livez", health.livez),
     path("readyz", health.readyz),
     path("health", health.health),
     path("health/", health.health),
+    path("", include(openapi.urlpatterns)),
+    path("", include(problem_pages.urlpatterns)),
     path("", include("users.urls")),
     path("", include("media.urls")),
     path("", include("posts.urls")),

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from core.fields import PlainTextField
 from media.models import Visibility
+from media.views.shapes import Video
 
 #: Followers come with profiles; until then a post is for everybody, who has the link, or nobody.
 VISIBILITIES = [Visibility.PUBLIC, Visibility.UNLISTED, Visibility.PRIVATE]
@@ -14,7 +15,7 @@ COMMENT_MAX_CHARS = 2000
 MEDIA_PER_POST = 10
 
 
-class PostRequest(serializers.Serializer[Any]):
+class NewPost(serializers.Serializer[Any]):
     """A new post: a text, media files of one's own, or both."""
 
     text = PlainTextField(max_length=POST_MAX_CHARS, allow_blank=True, default="")
@@ -31,7 +32,7 @@ class PostChange(serializers.Serializer[Any]):
     visibility = serializers.ChoiceField(choices=VISIBILITIES, required=False)
 
 
-class CommentRequest(serializers.Serializer[Any]):
+class NewComment(serializers.Serializer[Any]):
     """A new comment."""
 
     text = PlainTextField(max_length=COMMENT_MAX_CHARS)
@@ -51,7 +52,7 @@ class PostShape(serializers.Serializer[Any]):
     author = Author()
     text = serializers.CharField()
     media = serializers.ListField(child=serializers.UUIDField())
-    videos = serializers.ListField(child=serializers.DictField())
+    videos = Video(many=True)
     likes = serializers.IntegerField()
     liked = serializers.BooleanField()
     comments = serializers.IntegerField()

@@ -14,14 +14,15 @@ from core.http import checked, conditional
 from core.throttles import Throttle
 from posts import selectors, services
 from posts.serializers import (
-    CommentRequest,
     CommentShape,
     LikeShape,
+    NewComment,
+    NewPost,
     PostChange,
-    PostRequest,
     PostShape,
 )
 from users.authentication import signed_in
+from users.idempotency import PARAMETER as IDEMPOTENCY_KEY
 from users.idempotency import idempotent
 
 
@@ -42,13 +43,11 @@ class Posts(GenericAPIView[Any]):
         page = self.paginate_queryset(self.get_queryset()) or []
         return self.get_paginated_response(selectors.post_shapes(page))
 
-    @extend_schema(request=PostRequest, responses={201: PostShape})
+    @extend_schema(parameters=[IDEMPOTENCY_KEY], request=NewPost, responses={201: PostShape})
     @idempotent
     def post(self, request: Request) -> Response:
         """Publish a post."""
-        post = services.create_post(
-            actor=signed_in(request), **checked(PostRequest(data=request.data))
-        )
+        post = services.create_post(actor=signed_in(request), **checked(NewPost(data=request.data)))
         shape = selectors.get_post(viewer=request.user, post_id=post.pk)
         return Response(shape, status=201, headers={"Location": f"/api/posts/{post.pk}/"})
 
@@ -90,7 +89,7 @@ class Likes(APIView):
         state = services.like_post(actor=signed_in(request), post_id=post_id)
         return Response({"likes": state.likes, "liked": state.liked})
 
-    @extend_schema(responses=LikeShape)
+    @extend_schema(responses={200: LikeShape})
     def delete(self, request: Request, post_id: UUID) -> Response:
         """Take the like back."""
         state = services.unlike_post(actor=signed_in(request), post_id=post_id)
@@ -111,11 +110,11 @@ class Comments(GenericAPIView[Any]):
         page: Any = self.paginate_queryset(rows) or []
         return self.get_paginated_response([selectors.comment_shape(row) for row in page])
 
-    @extend_schema(request=CommentRequest, responses={201: CommentShape})
+    @extend_schema(parameters=[IDEMPOTENCY_KEY], request=NewComment, responses={201: CommentShape})
     @idempotent
     def post(self, request: Request, post_id: UUID) -> Response:
         """Say something."""
-        given = checked(CommentRequest(data=request.data))
+        given = checked(NewComment(data=request.data))
         comment = services.create_comment(actor=signed_in(request), post_id=post_id, **given)
         shape = selectors.get_comment(viewer=request.user, comment_id=comment.pk)
         return Response(shape, status=201)

@@ -22,7 +22,7 @@ class UsernameField(serializers.RegexField):
         return unicodedata.normalize("NFKC", super().to_internal_value(data))
 
 
-class RegisterRequest(serializers.Serializer[Any]):
+class NewAccount(serializers.Serializer[Any]):
     """A new account."""
 
     username = UsernameField()
@@ -30,7 +30,7 @@ class RegisterRequest(serializers.Serializer[Any]):
     password = serializers.CharField(max_length=128, trim_whitespace=False, write_only=True)
 
 
-class LoginRequest(serializers.Serializer[Any]):
+class Credentials(serializers.Serializer[Any]):
     """Credentials; `login` is the name or the e-mail."""
 
     login = serializers.CharField(max_length=254)
@@ -40,13 +40,13 @@ class LoginRequest(serializers.Serializer[Any]):
     )
 
 
-class RefreshRequest(serializers.Serializer[Any]):
+class RefreshToken(serializers.Serializer[Any]):
     """A refresh token that has not been used."""
 
     refresh = serializers.CharField(max_length=4096, write_only=True)
 
 
-class LogoutRequest(serializers.Serializer[Any]):
+class SignOut(serializers.Serializer[Any]):
     """A program may name its refresh token instead of sending an access token."""
 
     refresh = serializers.CharField(max_length=4096, required=False, write_only=True)

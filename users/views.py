@@ -18,11 +18,11 @@ from users.serializers import (
     Account,
     AccountChange,
     Config,
-    LoginRequest,
-    LogoutRequest,
-    RefreshRequest,
-    RegisterRequest,
+    Credentials,
+    NewAccount,
+    RefreshToken,
     SignedIn,
+    SignOut,
     Tokens,
 )
 from users.throttles import LoginsPerAccount
@@ -36,10 +36,10 @@ class Register(APIView):
     throttle_classes = (Throttle,)
     throttle_scope = "register"
 
-    @extend_schema(request=RegisterRequest, responses={201: Account})
+    @extend_schema(request=NewAccount, responses={201: Account})
     def post(self, request: Request) -> Response:
         """Make an account. It can sign in at once."""
-        user = services.register(**checked(RegisterRequest(data=request.data)))
+        user = services.register(**checked(NewAccount(data=request.data)))
         return Response(selectors.own_account(viewer=user), status=201)
 
 
@@ -51,10 +51,10 @@ class Login(APIView):
     throttle_classes = (Throttle, LoginsPerAccount)
     throttle_scope = "login"
 
-    @extend_schema(request=LoginRequest, responses=SignedIn)
+    @extend_schema(request=Credentials, responses=SignedIn)
     def post(self, request: Request) -> Response:
         """Sign in, for tokens or for a session cookie."""
-        given = checked(LoginRequest(data=request.data))
+        given = checked(Credentials(data=request.data))
         credentials = {"login": given["login"], "password": given["password"]}
         if given["session"]:
             user = services.check_credentials(**credentials)
@@ -79,10 +79,10 @@ class Refresh(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(request=RefreshRequest, responses=Tokens)
+    @extend_schema(request=RefreshToken, responses=Tokens)
     def post(self, request: Request) -> Response:
         """The next access and refresh token. Each refresh token works once."""
-        pair = tokens.refresh(checked(RefreshRequest(data=request.data))["refresh"])
+        pair = tokens.refresh(checked(RefreshToken(data=request.data))["refresh"])
         return Response({"access": pair.access, "refresh": pair.refresh})
 
 
@@ -91,10 +91,10 @@ class Logout(APIView):
 
     permission_classes = (AllowAny,)
 
-    @extend_schema(request=LogoutRequest, responses={204: None})
+    @extend_schema(request=SignOut, responses={204: None})
     def post(self, request: Request) -> Response:
         """End the session, or the family of the token. What has ended stays ended."""
-        refresh = checked(LogoutRequest(data=request.data)).get("refresh")
+        refresh = checked(SignOut(data=request.data)).get("refresh")
         if refresh is not None:
             session_key = tokens.session_key_of(refresh, "refresh")
         elif isinstance(request.auth, str):

@@ -307,13 +307,26 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Reelay API",
-    "DESCRIPTION": "Upload, watch and talk about videos. Errors are problem details (RFC 9457).",
+    "DESCRIPTION": (
+        "Upload, watch and talk about videos. Errors are problem details (RFC 9457). Programs "
+        "sign in with `Authorization: Bearer`; pages of this instance with the session cookie "
+        "and, for changes, the header `X-CSRFToken`. Every route also answers without its "
+        "trailing slash."
+    ),
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api",
+    "PREPROCESSING_HOOKS": ["core.openapi.only_with_slash"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "core.openapi.complete",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "Role": "users.models.Role",
+        "Visibility": "media.models.Visibility",
+        "PostVisibility": "posts.serializers.VISIBILITIES",
+    },
 }
 
 # --- Mail and logs --------------------------------------------------------------------------
