@@ -4,21 +4,17 @@ A viewer waits for what happens here, so the job that plans also makes the begin
 sound side by side, before it hands the rest over to other jobs.
 """
 
-import logging
-import queue
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import partial
+import time
+from collections.abc import Collection
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.utils import timezone
 
 from core.errors import NotFound
 from core.states import IllegalTransition
 from media.ffmpeg import encode
-from media.ffmpeg.encode import MadeSegment
-from media.ffmpeg.errors import FFmpegError
 from media.ffmpeg.facts import Inspection, ProbeLimits
 from media.ffmpeg.plan import AUDIO, Plan
 from media.ffmpeg.planning import make_plan
@@ -28,16 +24,22 @@ from media.jobs.queue import Spec, enqueue, enqueue_many
 from media.models import Job, MediaFile, Rendition
 from media.models import Plan as PlanRow
 from media.playlists import lead_rung
+from media.selectors import Ranges
 from media.services.changes import announce, lock
-from media.services.making import Work, load_work, publish_segment, record, source_path
+from media.services.head_start import HeadStart
+from media.services.making import (
+    MARK_SECONDS,
+    Work,
+    load_work,
+    publish_segment,
+    record,
+    source_path,
+)
 from media.states import MEDIA
 from media.store import init_key, remux_key, store
 
-logger = logging.getLogger(__name__)
-
-#: What is made at once, before anything else is queued.
-HEAD_PIECES = 2
-HEAD_AUDIO_SEGMENTS = 3
+#: How long others may wait for a slot before copying and sound give this one up.
+PATIENCE_SECONDS = 0.5
 #: Where nothing can be copied, the lead rung is made this far ahead of all others.
 LEAD_SECONDS = 30.0
 
@@ -66,31 +68,72 @@ def start_again(*, media_file: MediaFile) -> None:
 
 def perform(claim: Claim) -> None:
     """Plan the source if it has no plan yet, make the beginning, queue the rest."""
-    if not PlanRow.objects.filter(media_file=claim.job.media_file_id).exists():
-        _plan(claim)
-    else:
-        _go_on(claim)
-    work = load_work(claim)
-    _make_heads(work)
+    media_file = claim.job.media_file
+    with store().work_dir() as folder:
+        if PlanRow.objects.filter(media_file=media_file).exists():
+            _go_on(claim)
+            work = load_work(claim)
+            missing = {name: work.missing(name) for name in work.plan.rung_names}
+            with _head_start(claim, work.plan, folder, missing) as head:
+                _take_in(work, head)
+        else:
+            inspection = _inspect(claim, folder)
+            plan = make_plan(inspection)
+            missing = {name: [(0, len(plan.segments(name)) - 1)] for name in plan.rung_names}
+            with _head_start(claim, plan, folder, missing) as head:
+                work = _plan(claim, inspection, plan, folder)
+                _take_in(work, head)
     with claim.recording():
-        enqueue_many(_rest(work))
+        enqueue_many(_rest(work, is_last=True))
         claim.finish()
+
+
+def _head_start(claim: Claim, plan: Plan, folder: Path, missing: dict[str, Ranges]) -> HeadStart:
+    source = source_path(claim.job.media_file)
+    return HeadStart(claim, source=source, plan=plan, folder=folder, missing=missing)
+
+
+def _take_in(work: Work, head: HeadStart) -> None:
+    """Publish and mark the beginning as it is made; queue the rest once it is there."""
+    is_queued = False
+    for segments in head.batches():
+        for segment in segments:
+            publish_segment(work, segment)
+        record(work, segments, finish=False)
+        if not head.is_there:
+            continue
+        if not is_queued:
+            with work.claim.recording():
+                enqueue_many(_rest(work))
+            is_queued = True
+        elif _somebody_waits(work):
+            head.give_way()
+        time.sleep(MARK_SECONDS)
+
+
+def _somebody_waits(work: Work) -> bool:
+    """Whether no other slot has taken what a viewer waits for: then this one is needed."""
+    return (
+        Job.objects.filter(state="queued", kind__in=[Job.Kind.INGEST, Job.Kind.ON_DEMAND])
+        .filter(created_at__lt=timezone.now() - timedelta(seconds=PATIENCE_SECONDS))
+        .exclude(pk=work.claim.job.pk)
+        .exists()
+    )
 
 
 # --- The plan -------------------------------------------------------------------------------
 
 
-def _plan(claim: Claim) -> None:
-    media_file = claim.job.media_file
-    with store().work_dir() as folder:
-        inspection = _inspect(claim, folder)
-        plan = make_plan(inspection)
-        inits = encode.make_inits(source_path(media_file), plan=plan, work_dir=folder)
-        plan = plan.with_inits(inits)
+def _plan(claim: Claim, inspection: Inspection, plan: Plan, folder: Path) -> Work:
+    """Fix the plan, and with it every address that playlists will name."""
+    media_id = claim.job.media_file_id
+    inits = encode.make_inits(source_path(claim.job.media_file), plan=plan, work_dir=folder)
+    plan = plan.with_inits(inits)
     claim.check()
-    for rung in plan.rung_names:
-        store().put_bytes(init_key(media_file.pk, 1, rung), plan.init(rung))
+    for rung, made in inits.items():
+        store().put_file(init_key(media_id, 1, rung), made)
     _record_plan(claim, inspection, plan)
+    return load_work(claim)
 
 
 def _inspect(claim: Claim, folder: Path) -> Inspection:
@@ -167,129 +210,26 @@ def _lock(claim: Claim) -> MediaFile:
         raise LeaseLost from error
 
 
-# --- The beginning -----------------------------------------------------------------------------
-
-
-def _make_heads(work: Work) -> None:
-    """Make the first segments of picture and sound at the same time; mark each as it comes.
-
-    The threads only encode: the database belongs to the thread that holds the claim. What does
-    not succeed here is made, and complained about, by the jobs that follow.
-    """
-    made: queue.SimpleQueue[MadeSegment | None] = queue.SimpleQueue()
-    with store().work_dir() as folder, ThreadPoolExecutor(2) as threads:
-        heads = [
-            threads.submit(_head, head, made)
-            for head in (_head_of_video(work, folder, made), _head_of_audio(work, folder, made))
-            if head is not None
-        ]
-        running = len(heads)
-        while running:
-            segments, ended = _all_there_is(made)
-            running -= ended
-            for segment in segments:
-                publish_segment(work, segment)
-            record(work, segments, finish=False)
-        for head in heads:
-            try:
-                head.result()
-            except FFmpegError as error:
-                logger.warning("no head start", extra={"reason": str(error)})
-
-
-def _head(make: Callable[[], object], made: queue.SimpleQueue[MadeSegment | None]) -> None:
-    try:
-        make()
-    finally:
-        made.put(None)
-
-
-def _head_of_video(
-    work: Work, folder: Path, made: queue.SimpleQueue[MadeSegment | None]
-) -> Callable[[], object] | None:
-    rung = lead_rung(work.plan)
-    if rung is None or work.missing(rung)[:1] == [] or work.missing(rung)[0][0] > 0:
-        return None
-    if rung == work.plan.copied_rung:
-        return _run(encode.copy_pieces, work, folder, made, HEAD_PIECES)
-
-    def first_piece() -> None:
-        for segment in encode.make_piece(
-            work.source,
-            plan=work.plan,
-            number=0,
-            rungs=[rung],
-            work_dir=folder,
-            on_progress=work.claim.check,
-            background=False,
-        ):
-            made.put(segment)
-
-    return first_piece
-
-
-def _head_of_audio(
-    work: Work, folder: Path, made: queue.SimpleQueue[MadeSegment | None]
-) -> Callable[[], object] | None:
-    if work.plan.audio is None or work.made(AUDIO):
-        return None
-    return _run(encode.make_audio, work, folder, made, HEAD_AUDIO_SEGMENTS)
-
-
-def _run(
-    make: Callable[..., int],
-    work: Work,
-    folder: Path,
-    made: queue.SimpleQueue[MadeSegment | None],
-    segments: int,
-) -> Callable[[], object]:
-    def on_segment(segment: MadeSegment) -> bool:
-        work.claim.check()
-        made.put(segment)
-        return True
-
-    return partial(
-        make,
-        work.source,
-        plan=work.plan,
-        work_dir=folder,
-        on_segment=on_segment,
-        first=0,
-        last=segments - 1,
-    )
-
-
-def _all_there_is(
-    made: queue.SimpleQueue[MadeSegment | None],
-) -> tuple[list[MadeSegment], int]:
-    """Wait for something, then take all that came with it: segments, and how many have ended."""
-    items = [made.get()]
-    with suppress(queue.Empty):
-        while True:
-            items.append(made.get_nowait())
-    segments = [item for item in items if item is not None]
-    return segments, len(items) - len(segments)
-
-
 # --- The rest ----------------------------------------------------------------------------------
 
 
-def _rest(work: Work) -> list[Spec]:
-    """The jobs for everything that is neither made nor queued, in the order of DESIGN 5."""
+def _rest(work: Work, *, is_last: bool = False) -> list[Spec]:
+    """The jobs for what is neither made nor queued, in the order in which it is wanted.
+
+    Copying and sound are left out as long as they go on in this job, which `is_last` ends.
+    """
     media_file = work.claim.job.media_file
-    queued = _open_jobs(work)
     wanted: list[tuple[str, int | None]] = []
-    copied, lead = work.plan.copied_rung, lead_rung(work.plan)
-    if copied and work.missing(copied):
+    if is_last and work.plan.copied_rung and work.missing(work.plan.copied_rung):
         wanted.append((Job.Kind.COPY, None))
-    if work.plan.audio is not None and work.missing(AUDIO):
+    if is_last and work.plan.audio is not None and work.missing(AUDIO):
         wanted.append((Job.Kind.AUDIO, None))
-    if not MediaFile.objects.filter(pk=media_file.pk, has_poster=True).exists() and lead:
+    if work.plan.video and not MediaFile.objects.get(pk=media_file.pk).has_poster:
         wanted.append((Job.Kind.POSTER, None))
-    if lead and not copied:
-        ahead = [s.number for s in work.plan.segments(lead) if s.start_seconds < LEAD_SECONDS]
-        wanted += [(Job.Kind.LEAD, n) for n in ahead if n in _numbers(work.missing(lead))]
-    wanted += [(Job.Kind.LADDER, n) for n in _unfinished_pieces(work)]
+    leads = _lead_pieces(work)
+    wanted += [(Job.Kind.LEAD, piece) for piece in leads]
+    wanted += [(Job.Kind.LADDER, piece) for piece in _ladder_pieces(work, leads)]
+    queued = _open_jobs(work)
     return [
         Spec(
             kind=kind,
@@ -307,11 +247,25 @@ def _open_jobs(work: Work) -> set[tuple[str, int | None]]:
     return {(kind, args.get("piece")) for kind, args in rows.values_list("kind", "args")}
 
 
-def _unfinished_pieces(work: Work) -> list[int]:
-    rungs = work.plan.video.rungs if work.plan.video else ()
-    missing = [_numbers(work.missing(rung.name)) for rung in rungs if not rung.is_copy]
-    return sorted(set().union(*missing))
+def _lead_pieces(work: Work) -> list[int]:
+    """Pieces near the beginning whose lead rung is to be made before all other rungs."""
+    lead = lead_rung(work.plan)
+    if lead is None or work.plan.copied_rung:
+        return []
+    missing = _numbers(work.missing(lead))
+    segments = work.plan.segments(lead)
+    return [s.number for s in segments if s.start_seconds < LEAD_SECONDS and s.number in missing]
 
 
-def _numbers(ranges: list[tuple[int, int]]) -> set[int]:
+def _ladder_pieces(work: Work, leads: Collection[int]) -> list[int]:
+    """Pieces of which any rung is missing that no lead job makes."""
+    lead, pieces = lead_rung(work.plan), set()
+    for rung in work.plan.video.rungs if work.plan.video else ():
+        if not rung.is_copy:
+            missing = _numbers(work.missing(rung.name))
+            pieces |= missing - set(leads) if rung.name == lead else missing
+    return sorted(pieces)
+
+
+def _numbers(ranges: Ranges) -> set[int]:
     return {number for first, last in ranges for number in range(first, last + 1)}

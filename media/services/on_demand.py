@@ -10,7 +10,6 @@ from media.jobs.queue import PRIORITY, enqueue, raise_priority
 from media.models import Job, MediaFile, Rendition, Segment
 from media.playlists import lead_of
 from media.services.encoding import ON_DEMAND_SEGMENTS
-from media.services.ingest import HEAD_AUDIO_SEGMENTS, HEAD_PIECES
 
 #: A run (copy, audio) that is this close behind a segment will be there before another job is.
 NEAR_SEGMENTS = 12
@@ -81,7 +80,9 @@ def _brings(job: Job, rendition: Rendition, number: int) -> bool:
                 is_in_reach or (is_running and is_audio and _is_near(rendition, number))
             )
         case Job.Kind.INGEST:
-            return number < _head_of(rendition)
+            if is_audio or rendition.is_copy:
+                return is_running and _is_near(rendition, number)
+            return number == 0 and _is_lead(rendition)
         case Job.Kind.LEAD:
             return number == piece and _is_lead(rendition)
         case Job.Kind.COPY:
@@ -90,15 +91,6 @@ def _brings(job: Job, rendition: Rendition, number: int) -> bool:
             return is_running and is_audio and _is_near(rendition, number)
         case _:
             return False
-
-
-def _head_of(rendition: Rendition) -> int:
-    """How many segments of it the ingest job makes before it ends."""
-    if rendition.kind == Rendition.Kind.AUDIO:
-        return HEAD_AUDIO_SEGMENTS
-    if rendition.is_copy:
-        return HEAD_PIECES
-    return 1 if _is_lead(rendition) else 0
 
 
 def _is_lead(rendition: Rendition) -> bool:
