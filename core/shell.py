@@ -19,9 +19,10 @@ from django.urls import path, re_path
 from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import ensure_csrf_cookie
 
+import media.selectors
+import posts.selectors
 from core import problems
-from media.models import MediaFile
-from posts.models import Post
+from core.errors import NotFound
 
 TAGLINE = "Drop a video, and it plays seconds later, on every screen that watches."
 _ENTRY = "src/main.tsx"
@@ -35,6 +36,7 @@ class Head:
     description: str = TAGLINE
     kind: str = "website"
     author: str = ""
+    image: str = ""
     status: HTTPStatus = HTTPStatus.OK
 
 
@@ -109,39 +111,36 @@ def page(request: HttpRequest, title: str = "") -> HttpResponse:
 @ensure_csrf_cookie
 def post_page(request: HttpRequest, post_id: uuid.UUID) -> HttpResponse:
     """The watch page of a post."""
-    post = (
-        Post.objects.visible_to(request.user)
-        .select_related("author")
-        .prefetch_related("media_files")
-        .filter(pk=post_id)
-        .first()
-    )
-    if post is None:
+    try:
+        post = posts.selectors.get_post(viewer=request.user, post_id=post_id)
+    except NotFound:
         return _render(request, _NOTHING_HERE)
-    media = next(iter(post.media_files.all()), None)
-    title = (media.title or media.filename) if media else post.text[:80]
-    return _render(request, _about(title, post.text, post.author.username))
+    video: dict[str, Any] = next(iter(post["videos"]), {})
+    return _render(request, _about(request, video, text=post["text"], author=post["author"]))
 
 
 @_shell
 @ensure_csrf_cookie
 def video_page(request: HttpRequest, video_id: uuid.UUID) -> HttpResponse:
     """The watch page of a video that may have no post."""
-    media = (
-        MediaFile.objects.open_to(request.user).select_related("owner").filter(pk=video_id).first()
-    )
-    if media is None:
-        # A post may show it all the same; the client asks, and the API decides.
-        return _render(request, Head())
-    return _render(request, _about(media.title or media.filename, "", media.owner.username))
+    try:
+        video = media.selectors.get_media(viewer=request.user, media_id=video_id)
+    except NotFound:
+        return _render(request, _NOTHING_HERE)
+    return _render(request, _about(request, video, text="", author=video["owner"]))
 
 
-def _about(title: str, text: str, author: str) -> Head:
+def _about(
+    request: HttpRequest, video: dict[str, Any], *, text: str, author: dict[str, Any]
+) -> Head:
+    title = video.get("title") or video.get("filename") or text[:80]
+    poster = video.get("poster_url")
     return Head(
         title=f"{title} · Reelay" if title else "Reelay",
-        description=text[:200] or f"A video by {author}.",
-        kind="video.other",
-        author=author,
+        description=text[:200] or f"A video by {author['username']}.",
+        kind="video.other" if video else "article",
+        author=author["username"],
+        image=request.build_absolute_uri(poster) if poster else "",
     )
 
 

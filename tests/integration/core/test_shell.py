@@ -5,6 +5,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from media.models import MediaFile
 from posts.models import Post
 from users.models import User
 
@@ -71,3 +72,20 @@ def test_a_missing_build_says_what_to_do(client: Client, built_client: Path) -> 
     page = client.get("/")
     assert page.status_code == 503
     assert b"manage.py build_web" in page.content
+
+
+def test_a_preview_of_a_link_shows_the_poster(client: Client) -> None:
+    owner = make_user()
+    media = MediaFile.objects.create(
+        owner=owner, title="Waves", filename="w.mp4", visibility="public", has_poster=True
+    )
+    page = client.get(f"/v/{media.pk}").content.decode()
+    assert 'property="og:title" content="Waves' in page
+    assert f'property="og:image" content="http://testserver/hls/{media.pk}/' in page
+
+
+def test_a_private_video_says_nothing_to_others(client: Client) -> None:
+    media = MediaFile.objects.create(owner=make_user(), title="Secret", filename="w.mp4")
+    page = client.get(f"/v/{media.pk}")
+    assert page.status_code == 404
+    assert b"Secret" not in page.content

@@ -9,7 +9,7 @@ import type { WireMessage } from "../live/topic.ts";
 import { Age, Busy, PageTitle } from "../parts/basics.tsx";
 import { Confirm } from "../parts/confirm.tsx";
 import { bytes } from "../parts/format.ts";
-import { Bin, FilmIcon, Lock, UploadIcon } from "../parts/icons.tsx";
+import { Again, Bin, FilmIcon, Lock, UploadIcon } from "../parts/icons.tsx";
 import { Poster, StatusChip } from "../parts/poster.tsx";
 import { useSignedIn } from "../parts/signed-in.ts";
 import { toast } from "../parts/toasts.tsx";
@@ -48,6 +48,15 @@ function hear({ type, data }: WireMessage): void {
   videos.value = videos.value.map((video) =>
     video.video_id === news.video_id ? { ...video, ...news } : video,
   );
+}
+
+async function tryAgain(video: Video): Promise<void> {
+  try {
+    const news = await api.post<Video>(`/api/videos/${video.video_id}/retry/`);
+    hear({ type: "media.progress", data: news });
+  } catch (error) {
+    toast(explain(error));
+  }
 }
 
 async function destroy(video: Video): Promise<void> {
@@ -102,6 +111,11 @@ function VideoItem({ video }: { video: Video }) {
         )}
       </div>
       <div class="row-actions">
+        {video.status === "failed" && (
+          <button type="button" class="button small quiet" onClick={() => void tryAgain(video)}>
+            <Again size={16} /> Try again<span class="visually-hidden"> with {name}</span>
+          </button>
+        )}
         <button type="button" class="button small quiet discard" onClick={() => setAsking(true)}>
           <Bin size={16} /> Delete<span class="visually-hidden"> {name}</span>
         </button>

@@ -135,7 +135,7 @@ export default function WatchPost({ id }: { id: string }) {
             </div>
           </div>
           {post.text && post.text !== title && <p class="caption">{post.text}</p>}
-          {video && video.status === "processing" && <Making made={video} />}
+          {video && video.status === "processing" && <Making made={video} title="It plays already. Sharper pictures are on their way." />}
         </div>
         <Comments
           postId={id}

@@ -39,7 +39,7 @@ export default function WatchVideo({ id }: { id: string }) {
               </span>
             </div>
           </div>
-          {video.status === "processing" && <Making made={video} />}
+          {video.status === "processing" && <Making made={video} title="It plays already. Sharper pictures are on their way." />}
         </div>
       </div>
     </div>

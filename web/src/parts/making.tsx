@@ -2,12 +2,18 @@
 
 import type { Progress } from "../api/types.ts";
 
-export function Making({ made }: { made: Progress | null }) {
+interface Props {
+  made: Progress | null;
+  title?: string;
+}
+
+export function Making({ made, title }: Props) {
   const renditions = made?.renditions ?? [];
   if (made?.status === "completed") return null;
   const percent = Math.floor(made?.progress_percent ?? 0);
   return (
     <div class="making" data-testid="making">
+      {title && <p class="making-title">{title}</p>}
       <div class="row-bar">
         <progress
           class="bar"

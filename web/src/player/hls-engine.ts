@@ -96,15 +96,15 @@ export class HlsEngine implements Engine {
   private onManifest(): void {
     this.update();
     this.hls.startLevel = this.hls.autoLevelCapping;
-    this.events.onQualities(
-      this.hls.levels.map((level, index) => ({
-        id: String(index),
-        width: level.width,
-        height: level.height,
-        bitrate: level.bitrate,
-        codec: level.videoCodec ?? "",
-      })),
-    );
+    const qualities = this.hls.levels.map((level, index) => ({
+      id: String(index),
+      width: level.width,
+      height: level.height,
+      bitrate: level.bitrate,
+      codec: level.videoCodec ?? "",
+    }));
+    // Sound alone has nothing to choose from.
+    this.events.onQualities(qualities.filter(({ height }) => height > 0));
   }
 
   /** Tell hls.js the lowest and the highest level that it may choose by itself now. */
@@ -115,7 +115,7 @@ export class HlsEngine implements Engine {
     const { min, max } = levelWindow({
       levels: hls.levels.map((level) => ({
         bitrate: level.bitrate,
-        shortSide: Math.min(level.width, level.height),
+        shortSide: Math.min(level.width || 0, level.height || 0),
         made: this.isComplete ? [[0, last]] : (this.made.get(rungOf(level.url[0] ?? "")) ?? []),
       })),
       from,

@@ -9,7 +9,8 @@ import { toast } from "../parts/toasts.tsx";
 import type { ReelayPlayer } from "./element.ts";
 
 /** Wide as the page, never taller than most of the window; upright videos stay upright. */
-function shapeOf({ width, height }: Video): string {
+function shapeOf({ kind, width, height }: Video): string {
+  if (kind === "audio") return "16 / 5";
   if (!width || !height) return "16 / 9";
   return width >= height ? `${width} / ${height}` : "16 / 9";
 }
@@ -45,7 +46,8 @@ function Player({ video }: { video: Video & { playlist_url: string } }) {
     ref: player,
     style: { aspectRatio: shapeOf(video) },
     role: "region",
-    "aria-label": `Video: ${video.title || video.filename}`,
+    "data-kind": video.kind,
+    "aria-label": `Player: ${video.title || video.filename}`,
   });
 }
 
