@@ -1,92 +1,32 @@
-/** The shapes that the server sends; docs/api.md explains them. */
+/** The shapes that the server sends, under short names. `npm run types` writes schema.d.ts. */
 
-export type Status =
-  | "uploading"
-  | "in_queue"
-  | "processing"
-  | "completed"
-  | "failed"
-  | "cancelled";
+import type { components, operations } from "./schema.d.ts";
 
-export type Visibility = "public" | "unlisted" | "followers" | "private";
+type Schemas = components["schemas"];
 
-export interface Person {
-  id: string;
-  username: string;
-}
+export type Status = Schemas["VideoStatusEnum"];
+export type Visibility = Schemas["Visibility"];
+export type Me = Schemas["Account"];
+export type Rendition = Schemas["VideoRendition"];
+export type Video = Schemas["Video"];
+export type Post = Schemas["PostShape"];
+export type Comment = Schemas["CommentShape"];
+export type Config = Schemas["Config"];
 
-export interface Me extends Person {
-  email: string;
-  role: "user" | "admin" | "super_admin";
-  created_at: string;
-}
-
-export interface Rendition {
-  name: string;
-  width: number;
-  height: number;
-  status: string;
-  progress_percent: number;
-  /** Inclusive ranges of segment numbers that exist. */
-  made: [number, number][];
-}
-
-export interface Fault {
-  code: string;
-  detail: string;
-}
-
-/** What changes while a video is being made; sent whole, with absolute values. */
-export interface Progress {
-  status: Status;
-  progress_percent: number;
-  playlist_url?: string | null;
-  poster_url?: string | null;
-  duration?: number | null;
-  renditions: Rendition[];
-  error: Fault | null;
-}
-
-export interface Video extends Progress {
-  video_id: string;
-  title: string;
-  filename: string;
-  kind: "video" | "audio";
-  owner: Person;
-  visibility: Visibility;
-  duration: number | null;
-  width: number | null;
-  height: number | null;
-  size_bytes: number | null;
-  playlist_url: string | null;
-  poster_url: string | null;
-  damaged: [number, number][];
-  created_at: string;
-  updated_at: string;
-  version: number;
-}
-
-export interface Post {
-  id: string;
-  author: Person;
-  text: string;
-  media: string[];
-  videos?: Video[];
-  likes: number;
-  liked: boolean;
-  comments: number;
-  visibility: Visibility;
-  version: number;
-  created_at: string;
-}
-
-export interface Comment {
-  id: string;
-  post: string;
-  author: Person;
-  text: string;
-  created_at: string;
-}
+/** What changes while a video is being made; the socket sends it whole, with absolute values. */
+export type Progress = Pick<
+  Video,
+  | "status"
+  | "progress_percent"
+  | "duration"
+  | "width"
+  | "height"
+  | "playlist_url"
+  | "poster_url"
+  | "error"
+  | "damaged"
+  | "renditions"
+>;
 
 export interface Page<T> {
   results: T[];
@@ -94,16 +34,5 @@ export interface Page<T> {
   previous: string | null;
 }
 
-export interface Config {
-  max_upload_bytes: number;
-  chunk_bytes: number;
-  registration_open: boolean;
-}
-
-export interface UploadState {
-  upload_id: string;
-  offset: number;
-  length: number | null;
-  status: string;
-  video_id: string | null;
-}
+export type UploadState =
+  operations["uploads_read"]["responses"][200]["content"]["application/json"];

@@ -245,7 +245,7 @@ export async function publish(item: Signal<Item>, force = false): Promise<void> 
   change(item, { isSaving: true });
   try {
     const { title, text, visibility, share } = details;
-    await api.patch(`/api/videos/${videoId}/`, { title, visibility: share ? visibility : "private" });
+    await api.patch(`/api/videos/${videoId}/`, { title, visibility });
     if (postId) {
       await api.patch(`/api/posts/${postId}/`, { text, visibility });
     } else if (share) {
