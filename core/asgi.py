@@ -26,6 +26,8 @@ from django.conf import settings  # noqa: E402
 from core.logging import Receive, RequestLog, Scope, Send  # noqa: E402
 from core.server.handler import PooledASGIHandler  # noqa: E402
 from media.delivery_app import application as _delivery  # noqa: E402
+from media.upload_app import application as _upload  # noqa: E402
+from media.upload_app import takes_bytes  # noqa: E402
 from realtime.routing import websocket  # noqa: E402
 
 _django = PooledASGIHandler(threads=settings.REQUEST_THREADS)
@@ -44,6 +46,8 @@ async def _route(scope: Scope, receive: Receive, send: Send) -> Any:
             return await _lifespan(receive, send)
         case "websocket":
             return await websocket(scope, receive, send)
+        case "http" if takes_bytes(scope["path"]):
+            return await _upload(scope, receive, send)
         case "http" if scope["path"].startswith("/hls/"):
             return await _delivery(scope, receive, send)
         case _:

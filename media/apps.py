@@ -15,8 +15,10 @@ class MediaConfig(AppConfig):
         # The models are loaded by now, and not before.
         from media.jobs import hooks
         from media.jobs.health import worker
-        from media.services import deletion, encoding
+        from media.services import deletion, encoding, uploads
 
         health.register_check("worker", worker)
         hooks.on_failed(encoding.job_failed)
         hooks.every(deletion.SWEEP_SECONDS, "orphans", deletion.sweep_orphans)
+        hooks.every(uploads.SWEEP_SECONDS, "abandoned uploads", uploads.expire_uploads)
+        hooks.every(uploads.FINISH_SECONDS, "full uploads", uploads.finish_full_uploads)

@@ -9,7 +9,17 @@ from media.storage.local import LocalStore
 
 def store() -> LocalStore:
     """Where sources, segments and posters are."""
-    return LocalStore(settings.MEDIA_ROOT)
+    return LocalStore(settings.MEDIA_ROOT, reserve_bytes=settings.STORAGE_RESERVE_BYTES)
+
+
+def part_key(upload_id: uuid.UUID) -> str:
+    """What has arrived of an upload."""
+    return f"uploads/{upload_id}.part"
+
+
+def source_key(media_id: uuid.UUID, extension: str) -> str:
+    """The original bytes. The extension is one of ours, never the client's."""
+    return f"videos/{media_id}/source.{extension}"
 
 
 def source_folder(media_id: uuid.UUID) -> str:

@@ -28,6 +28,7 @@ def launch(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain, end the workers and return."""
     from core.asgi import application  # it sets Django up, which is done by now
+    from media.upload_app import takes_bytes
 
     supervisor = Supervisor(
         [sys.executable, str(settings.BASE_DIR / "manage.py"), "process_tasks"],
@@ -57,11 +58,6 @@ def launch(
         )
     finally:
         supervisor.stop()
-
-
-def takes_bytes(path: str) -> bool:
-    """Whether the application of `path` reads the body as it comes and bounds it itself."""
-    return path.startswith("/api/uploads")
 
 
 def _background() -> list[Callable[[], Awaitable[None]]]:

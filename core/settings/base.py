@@ -205,6 +205,8 @@ SERVESTATIC_AUTOREFRESH = env.switch("STATIC_AUTOREFRESH", False)
 UPLOAD_MAX_BYTES = env.integer("UPLOAD_MAX_BYTES", 50 * GiB, minimum=1)
 #: What the uploads and sources of one account may take together; beyond it, 413.
 UPLOAD_QUOTA_BYTES = env.integer("UPLOAD_QUOTA_BYTES", 200 * GiB, minimum=1)
+#: Unfinished uploads that one account may have; one more is answered with 429.
+UPLOADS_PER_USER = env.integer("UPLOADS_PER_USER", 100, minimum=1)
 #: How long an upload may rest before it is swept; then it answers 410.
 UPLOAD_EXPIRES_SECONDS = env.integer("UPLOAD_EXPIRES_SECONDS", 7 * 24 * 3600, minimum=60)
 #: Free space that uploads leave on the disk; a write that would go below is answered with 507.

@@ -13,7 +13,8 @@ from core.errors import AppError
 from core.logging import Scope, Send
 from core.problems import problem_bytes
 from media.delivery.ranges import Span, Unsatisfiable, is_known, parse_range
-from media.storage.local import LocalStore, ObjectFacts
+from media.storage.local import LocalStore
+from media.storage.protocol import ObjectFacts
 
 #: What is read and sent at a time.
 PART_BYTES = 512 * 1024

@@ -19,8 +19,9 @@ class Upload(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads"
     )
+    #: None when the video is deleted: what is left answers 410 until it is swept.
     media_file = models.OneToOneField(
-        "media.MediaFile", on_delete=models.CASCADE, related_name="upload"
+        "media.MediaFile", on_delete=models.SET_NULL, null=True, related_name="upload"
     )
     state = models.CharField(max_length=10, choices=UPLOAD.choices, default="receiving")
     #: None until a client that deferred it says how long the file is.

@@ -90,6 +90,12 @@ class LocalStore:
         with tempfile.TemporaryDirectory(dir=parent, ignore_cleanup_errors=True) as folder:
             yield Path(folder)
 
+    def free_bytes(self) -> int:
+        """What is left of the disk, without the reserve."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        disk = os.statvfs(self.root)
+        return max(0, disk.f_bavail * disk.f_frsize - self.reserve_bytes)
+
     def open_part(self, key: str) -> "LocalPart":
         """The bytes of an unfinished upload, begun where there are none yet."""
         path = self.path(key)
@@ -115,7 +121,12 @@ class LocalStore:
             os.fdatasync(descriptor)
         finally:
             os.close(descriptor)
-        self.put_file(key, part)
+        try:
+            self.put_file(key, part)
+        except FileNotFoundError:
+            # Somebody else was publishing the same part, and was faster.
+            if self.facts(key) is None:
+                raise
         for folder in (target.parent, target.parent.parent, part.parent):
             _sync_folder(folder)
 

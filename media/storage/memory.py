@@ -69,6 +69,11 @@ class MemoryStore:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
 
+    def free_bytes(self) -> int:
+        """What is left."""
+        stored = [*self._objects.values(), *self._parts.values()]
+        return self.size_bytes - sum(map(len, stored))
+
     def open_part(self, key: str) -> "MemoryPart":
         """The bytes of an unfinished upload, begun where there are none yet."""
         return MemoryPart(

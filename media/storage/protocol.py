@@ -61,6 +61,9 @@ class Store(Protocol):
     def work_dir(self) -> AbstractContextManager[Path]:
         """A private folder from which `put_file` is cheap; gone afterwards."""
 
+    def free_bytes(self) -> int:
+        """How much more can be stored now, as far as anybody knows."""
+
     def open_part(self, key: str) -> Part:
         """The bytes of an unfinished upload, begun where there are none yet."""
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,10 @@ class Checksum:
     def __post_init__(self) -> None:
         self._hash = hashlib.new(self.algorithm, usedforsecurity=False)
 
-    def update(self, data: bytes) -> None:
-        """Count the next bytes."""
-        self._hash.update(data)
+    def update(self, data: Iterable[bytes]) -> None:
+        """Count the next bytes, in as many pieces as they come."""
+        for piece in data:
+            self._hash.update(piece)
 
     def verify(self) -> None:
         """Raise ChecksumMismatch unless the bytes were the right ones."""

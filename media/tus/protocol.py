@@ -38,8 +38,12 @@ def capabilities(*, max_bytes: int) -> dict[str, str]:
 
 
 def effective_method(method: str, headers: Headers) -> str:
-    """The method that is meant: clients that can only POST name it in a header."""
-    return headers.get("x-http-method-override", method).strip().upper()
+    """The method that is meant: clients that can only POST name it in a header.
+
+    Only there, or a GET that no CSRF check looks at could change something.
+    """
+    named = headers.get("x-http-method-override", method) if method == "POST" else method
+    return named.strip().upper()
 
 
 def check_version(headers: Headers) -> None:

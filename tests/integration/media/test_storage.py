@@ -158,6 +158,14 @@ def test_more_buffers_than_the_kernel_takes_at_once(store: Store) -> None:
     assert published(store, 3000) == b"x" * 3000
 
 
+def test_there_is_room_before_anything_is_stored(store: Store) -> None:
+    assert store.free_bytes() > 0
+
+
+def test_the_reserve_does_not_count_as_room(tmp_path: Path) -> None:
+    assert LocalStore(tmp_path / "new", reserve_bytes=1 << 60).free_bytes() == 0
+
+
 def test_a_full_disk_is_told_apart(tmp_path: Path) -> None:
     assert_full(MemoryStore(size_bytes=4))
     assert_full(LocalStore(tmp_path, reserve_bytes=1 << 60))

@@ -72,8 +72,7 @@ def test_the_right_bytes_pass_in_whatever_parts_they_come(
     digest = base64.b64encode(hashlib.new(algorithm, data).digest()).decode()
     checksum = parse_checksum(f"{algorithm} {digest}")
     assert checksum is not None
-    for start in range(0, len(data), size):
-        checksum.update(data[start : start + size])
+    checksum.update(data[start : start + size] for start in range(0, len(data), size))
     checksum.verify()
 
 
@@ -82,7 +81,7 @@ def test_other_bytes_do_not_pass(data: bytes, other: bytes, algorithm: str) -> N
     digest = base64.b64encode(hashlib.new(algorithm, data + b"!").digest()).decode()
     checksum = parse_checksum(f"{algorithm} {digest}")
     assert checksum is not None
-    checksum.update(other if other != data + b"!" else b"")
+    checksum.update([other if other != data + b"!" else b""])
     with pytest.raises(ChecksumMismatch):
         checksum.verify()
 
@@ -156,6 +155,10 @@ def test_the_type_of_a_chunk_may_have_parameters() -> None:
 def test_a_client_that_can_only_post_says_what_it_means() -> None:
     assert effective_method("POST", {"x-http-method-override": "patch"}) == "PATCH"
     assert effective_method("HEAD", {}) == "HEAD"
+
+
+def test_a_get_never_means_anything_else() -> None:
+    assert effective_method("GET", {"x-http-method-override": "DELETE"}) == "GET"
 
 
 def test_the_server_says_what_it_can_do() -> None:

@@ -1,0 +1,393 @@
+"""Uploads: sessions that bytes are appended to, until they are whole and become a source.
+
+Nothing here holds a transaction while bytes arrive. Who writes takes a short lease by one
+guarded UPDATE (`claim_upload`), stores bytes outside of any transaction, and moves the offset
+by another one that carries the token of the lease (`record_bytes`). Whoever lost the lease in
+between moves nothing. docs/uploads.md has the protocol, and the life of an upload drawn.
+"""
+
+import logging
+import time
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+
+from core.errors import AppError
+from core.events import publish
+from core.states import IllegalTransition
+from media.errors import (
+    BeyondLength,
+    DiskFull,
+    LengthFixed,
+    MetadataInvalid,
+    OffsetMismatch,
+    QuotaExceeded,
+    TooManyUploads,
+    UploadFinished,
+    UploadGone,
+    UploadLocked,
+    UploadNotFound,
+    UploadTooLarge,
+)
+from media.events import MediaChanged
+from media.jobs.clock import in_seconds
+from media.models import MediaFile, Upload, Visibility
+from media.selectors import VideoNotFound
+from media.services import deletion, ingest
+from media.services.names import display_name, extension_of
+from media.states import UPLOAD
+from media.store import part_key, source_key, store
+from users.models import User
+
+logger = logging.getLogger(__name__)
+
+#: Who has not recorded anything for so long may be overtaken by a new request.
+LEASE_SECONDS = 3.0
+#: Our own clock must not believe in the lease for longer than the database's does.
+LEASE_MARGIN_SECONDS = 0.5
+#: How often the sweeper looks for uploads that nobody comes back for.
+SWEEP_SECONDS = 60.0
+#: How often it looks for those whose last byte was stored by a process that died.
+FINISH_SECONDS = 5.0
+#: Rows that one sweep looks at; the next one sees the rest.
+SWEEP_ROWS = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadClaim:
+    """The right to append to an upload: a lease, until it is recorded anew or released."""
+
+    upload_id: uuid.UUID
+    token: int
+    offset_bytes: int
+    #: Bytes beyond are refused: the declared length, or what the account may store.
+    limit_bytes: int
+    length_bytes: int | None
+    #: By `time.monotonic()`: no write may begin later, unless the lease was recorded anew.
+    until: float
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every declared byte has arrived."""
+        return self.offset_bytes == self.length_bytes
+
+    def refusal(self) -> AppError:
+        """Why the next byte is one too many."""
+        if self.length_bytes is not None:
+            return BeyondLength(length_bytes=self.length_bytes)
+        if self.limit_bytes >= settings.UPLOAD_MAX_BYTES:
+            return UploadTooLarge(max_bytes=settings.UPLOAD_MAX_BYTES)
+        return QuotaExceeded(free_bytes=self.limit_bytes - self.offset_bytes)
+
+
+# --- Beginning ------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def create_upload(
+    *, actor: User, length_bytes: int | None, metadata: dict[str, str], header: str
+) -> Upload:
+    """Open a session, and the media file that it will become.
+
+    `length_bytes` is None where the client will tell it later. `header` is the metadata as it
+    came, to be answered as it came. Raises UploadTooLarge, QuotaExceeded, DiskFull,
+    TooManyUploads or MetadataInvalid.
+    """
+    # Of two sessions that begin at the same moment, one sees what the other takes.
+    User.objects.select_for_update().get(pk=actor.pk)
+    _check_number(actor)
+    _check_room(length_bytes or 0, free_bytes=_free_of(actor))
+    filename = display_name(metadata.get("filename", ""))
+    media_file = MediaFile.objects.create(
+        owner=actor,
+        filename=filename,
+        title=display_name(metadata.get("title", ""), default=""),
+        content_type=metadata.get("filetype", "")[:100],
+        visibility=_visibility(metadata),
+    )
+    publish(MediaChanged(media_id=media_file.pk, owner_id=actor.pk, version=media_file.version))
+    return Upload.objects.create(
+        owner=actor,
+        media_file=media_file,
+        length_bytes=length_bytes,
+        metadata=header,
+        expires_at=expiry(),
+    )
+
+
+def expiry() -> datetime:
+    """When an upload that is touched now will be swept."""
+    return timezone.now() + timedelta(seconds=settings.UPLOAD_EXPIRES_SECONDS)
+
+
+def _visibility(metadata: dict[str, str]) -> str:
+    wanted = metadata.get("visibility") or Visibility.PRIVATE
+    if wanted not in Visibility.values:
+        raise MetadataInvalid(f"The visibility has to be one of {', '.join(Visibility.values)}.")
+    return wanted
+
+
+def _check_number(actor: User) -> None:
+    most: int = settings.UPLOADS_PER_USER
+    if Upload.objects.filter(owner=actor, state="receiving").count() >= most:
+        raise TooManyUploads(max_uploads=most, retry_after_seconds=60)
+
+
+def _check_room(size_bytes: int, *, free_bytes: int) -> None:
+    if size_bytes > settings.UPLOAD_MAX_BYTES:
+        raise UploadTooLarge(max_bytes=settings.UPLOAD_MAX_BYTES)
+    if size_bytes > free_bytes:
+        raise QuotaExceeded(free_bytes=max(0, free_bytes))
+    if size_bytes > store().free_bytes():
+        raise DiskFull
+
+
+def _free_of(owner: User, *, but: Upload | None = None) -> int:
+    """What `owner` may still store: sources, and what unfinished uploads have announced."""
+    sources = MediaFile.objects.filter(owner=owner).aggregate(bytes=Sum("size_bytes"))
+    coming = Upload.objects.filter(owner=owner, state="receiving")
+    if but is not None:
+        coming = coming.exclude(pk=but.pk)
+    announced = coming.aggregate(bytes=Sum(Coalesce("length_bytes", "offset_bytes")))
+    quota: int = settings.UPLOAD_QUOTA_BYTES
+    return quota - (sources["bytes"] or 0) - (announced["bytes"] or 0)
+
+
+# --- Looking --------------------------------------------------------------------------------
+
+
+def get_upload(*, actor: User, upload_id: uuid.UUID) -> Upload:
+    """The upload of `actor`. Raises UploadNotFound for somebody else's, or UploadGone.
+
+    One whose last byte was stored by a process that died before it could finish is finished
+    here: its client takes "all bytes are there" for the end.
+    """
+    upload = _own(actor, upload_id)
+    if upload.state == "receiving" and upload.is_full and not _is_leased(upload):
+        finish_upload(upload_id=upload.pk)
+        upload = _own(actor, upload_id)
+    return upload
+
+
+def _own(actor: User, upload_id: uuid.UUID) -> Upload:
+    uploads = Upload.objects.select_related("media_file")
+    upload = uploads.filter(pk=upload_id, owner=actor).first()
+    if upload is None:
+        raise UploadNotFound
+    _check_alive(upload)
+    return upload
+
+
+def _check_alive(upload: Upload) -> None:
+    over = upload.state in ("terminated", "expired") or upload.media_file_id is None
+    if over or (upload.state == "receiving" and upload.expires_at <= timezone.now()):
+        raise UploadGone
+
+
+def _is_leased(upload: Upload) -> bool:
+    return upload.lease_expires_at is not None and upload.lease_expires_at > timezone.now()
+
+
+# --- Appending ------------------------------------------------------------------------------
+
+
+def claim_upload(
+    *,
+    actor: User,
+    upload_id: uuid.UUID,
+    offset_bytes: int,
+    size_bytes: int | None = None,
+    length_bytes: int | None = None,
+) -> UploadClaim:
+    """Take the right to append at `offset_bytes`, and tell a length that was deferred.
+
+    `size_bytes` is how much is coming, where that is known. Raises OffsetMismatch,
+    UploadLocked while another request appends, UploadGone, LengthFixed, or what
+    `UploadClaim.refusal` says when more is coming than may.
+    """
+    upload = _own(actor, upload_id)
+    if upload.offset_bytes != offset_bytes:
+        raise OffsetMismatch(expected_bytes=upload.offset_bytes, given_bytes=offset_bytes)
+    fixed = _fix_length(upload, length_bytes, actor)
+    limit = fixed if fixed is not None else _limit_of_deferred(upload, actor)
+    token, until = upload.lease_token + 1, _lease_end()
+    claim = UploadClaim(
+        upload_id=upload.pk,
+        token=token,
+        offset_bytes=offset_bytes,
+        limit_bytes=limit,
+        length_bytes=fixed,
+        until=until,
+    )
+    if offset_bytes + (size_bytes or 0) > limit:
+        raise claim.refusal()
+    if upload.state != "finished":
+        _take_lease(upload, token, fixed)
+    return claim
+
+
+def _take_lease(upload: Upload, token: int, length_bytes: int | None) -> None:
+    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=Now())
+    as_seen = _receiving(upload.pk).filter(
+        free, lease_token=upload.lease_token, offset_bytes=upload.offset_bytes
+    )
+    taken = as_seen.update(
+        lease_token=token,
+        lease_expires_at=in_seconds(LEASE_SECONDS),
+        length_bytes=length_bytes,
+        expires_at=expiry(),
+    )
+    if not taken:
+        raise _why_not(upload.pk, upload.offset_bytes)
+
+
+def _fix_length(upload: Upload, told: int | None, actor: User) -> int | None:
+    if told is None or told == upload.length_bytes:
+        return upload.length_bytes
+    if upload.length_bytes is not None:
+        raise LengthFixed(length_bytes=upload.length_bytes)
+    if told < upload.offset_bytes:
+        raise BeyondLength(length_bytes=told)
+    _check_room(told, free_bytes=_free_of(actor, but=upload))
+    return told
+
+
+def _limit_of_deferred(upload: Upload, actor: User) -> int:
+    return min(settings.UPLOAD_MAX_BYTES, max(upload.offset_bytes, _free_of(actor, but=upload)))
+
+
+def record_bytes(claim: UploadClaim, *, to_bytes: int, release: bool = False) -> UploadClaim:
+    """Move the offset forward after the bytes are in the store, and keep or release the lease.
+
+    With the offset as it was, this only renews the lease. Raises OffsetMismatch, UploadLocked
+    or UploadGone when the lease is somebody else's by now; then nothing was counted.
+    """
+    until = _lease_end()
+    ours = _receiving(claim.upload_id).filter(
+        lease_token=claim.token, offset_bytes=claim.offset_bytes
+    )
+    moved = ours.update(
+        offset_bytes=to_bytes,
+        lease_expires_at=None if release else in_seconds(LEASE_SECONDS),
+        expires_at=expiry(),
+    )
+    if not moved:
+        raise _why_not(claim.upload_id, claim.offset_bytes)
+    return replace(claim, offset_bytes=to_bytes, until=until)
+
+
+def _receiving(upload_id: uuid.UUID) -> QuerySet[Upload]:
+    return Upload.objects.filter(pk=upload_id, state="receiving", media_file__isnull=False)
+
+
+def _lease_end() -> float:
+    # Before the statement is sent, so that it is over for us before it is over for the database.
+    return time.monotonic() + LEASE_SECONDS - LEASE_MARGIN_SECONDS
+
+
+def _why_not(upload_id: uuid.UUID, offset_bytes: int) -> AppError:
+    """Why a guarded UPDATE has found no row."""
+    upload = Upload.objects.filter(pk=upload_id).first()
+    if upload is None or upload.state != "receiving" or upload.media_file_id is None:
+        return UploadGone()
+    if upload.offset_bytes != offset_bytes:
+        return OffsetMismatch(expected_bytes=upload.offset_bytes, given_bytes=offset_bytes)
+    return UploadLocked(retry_after_seconds=1)
+
+
+# --- Ending ---------------------------------------------------------------------------------
+
+
+def finish_upload(*, upload_id: uuid.UUID) -> Upload:
+    """Make a full upload the source of its media file, and queue that.
+
+    Takes as long for a large file as for a small one, and doing it again changes nothing. When
+    it returns, the bytes survive the loss of power. Raises UploadGone.
+    """
+    upload = Upload.objects.select_related("media_file").get(pk=upload_id)
+    media_file = upload.media_file
+    _check_alive(upload)
+    if upload.state == "finished" or media_file is None or not upload.is_full:
+        return upload
+    key = source_key(media_file.pk, extension_of(media_file.filename, media_file.content_type))
+    try:
+        store().publish_part(part_key(upload.pk), key, size_bytes=upload.offset_bytes)
+        _record_finish(upload, media_file, key)
+    except (FileNotFoundError, VideoNotFound, IllegalTransition) as error:
+        upload.refresh_from_db()
+        if upload.state != "finished":
+            # Ended or deleted while it was being finished: leave no bytes behind.
+            deletion.remove_leftovers(media_file.pk)
+            logger.info("upload ended while it was finished", extra={"upload": str(upload.pk)})
+            raise UploadGone from error
+    return upload
+
+
+@transaction.atomic
+def _record_finish(upload: Upload, media_file: MediaFile, key: str) -> None:
+    UPLOAD.move(upload, "finished", unchanged=["offset_bytes"], lease_expires_at=None)
+    found = MediaFile.objects.filter(pk=media_file.pk)
+    found.update(source_key=key, size_bytes=upload.offset_bytes)
+    ingest.start(media_file=media_file)
+
+
+def terminate_upload(*, actor: User, upload_id: uuid.UUID) -> None:
+    """End an unfinished upload and forget its bytes. Raises UploadFinished for a finished one."""
+    upload = _own(actor, upload_id)
+    if upload.state == "finished":
+        raise UploadFinished
+    _end(upload, "terminated")
+
+
+def _end(upload: Upload, state: str) -> None:
+    with transaction.atomic():
+        try:
+            UPLOAD.move(upload, state, lease_token=F("lease_token") + 1)
+        except IllegalTransition:
+            raise UploadGone from None
+        if upload.media_file_id is not None:
+            deletion.delete_media(actor=upload.owner, media_id=upload.media_file_id)
+    store().delete(part_key(upload.pk))
+
+
+def forget_bytes(upload_id: uuid.UUID) -> None:
+    """Remove what a writer has stored of an upload that ended meanwhile."""
+    store().delete(part_key(upload_id))
+
+
+# --- Sweeping -------------------------------------------------------------------------------
+
+
+def expire_uploads() -> int:
+    """End the uploads that nobody came back for in time; returns how many. Idempotent."""
+    over = Upload.objects.filter(Q(expires_at__lt=Now()) | Q(media_file=None), state="receiving")
+    ended = 0
+    for upload in over.select_related("owner")[:SWEEP_ROWS]:
+        try:
+            _end(upload, "expired")
+        except UploadGone:
+            continue  # its owner was faster
+        ended += 1
+        logger.info("upload expired", extra={"upload": str(upload.pk)})
+    forgotten = Upload.objects.filter(expires_at__lt=Now(), media_file=None)
+    forgotten.exclude(state="receiving").delete()
+    return ended
+
+
+def finish_full_uploads() -> int:
+    """Finish uploads whose last byte was stored by a process that died; returns how many."""
+    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=Now())
+    full = Upload.objects.filter(free, state="receiving", offset_bytes=F("length_bytes"))
+    ids = list(full.filter(media_file__isnull=False).values_list("pk", flat=True)[:SWEEP_ROWS])
+    for upload_id in ids:
+        try:
+            finish_upload(upload_id=upload_id)
+        except UploadGone:
+            continue  # deleted meanwhile
+    return len(ids)
