@@ -108,6 +108,11 @@ class Delivery:
                 raise
             await answer_problem(scope, send, _as_app_error(error))
 
+    def close(self) -> None:
+        """End the threads; for tests, which make an application each."""
+        self._files.shutdown()
+        self._queries.shutdown()
+
     # --- What is asked for --------------------------------------------------------------------
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

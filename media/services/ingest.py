@@ -156,7 +156,7 @@ def _record_plan(claim: Claim, inspection: Inspection, plan: Plan) -> None:
     with claim.recording():
         media_file = _lock(claim)
         row = PlanRow.objects.create(media_file=media_file, number=1, document=plan.to_json())
-        Rendition.objects.bulk_create(_renditions(row, plan))
+        Rendition.objects.bulk_create(planned_renditions(row, plan))
         announce(
             media_file,
             state="processing",
@@ -167,7 +167,8 @@ def _record_plan(claim: Claim, inspection: Inspection, plan: Plan) -> None:
         )
 
 
-def _renditions(row: PlanRow, plan: Plan) -> list[Rendition]:
+def planned_renditions(row: PlanRow, plan: Plan) -> list[Rendition]:
+    """Rows, not yet saved, of every rendition of `plan`."""
     rungs = plan.video.rungs if plan.video else ()
     rows = [
         Rendition(

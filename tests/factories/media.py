@@ -1,21 +1,26 @@
 """Media files as tests need them: with an owner, a source made by FFmpeg, and work done or not."""
 
-import secrets
 import shutil
 import subprocess
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
 
 from media import worker
+from media.ffmpeg import encode
 from media.ffmpeg.binary import ffmpeg_binary
+from media.ffmpeg.plan import Plan
+from media.ffmpeg.planning import make_plan
+from media.ffmpeg.probe import inspect
 from media.jobs.claim import claim_job
-from media.models import Job, MediaFile
+from media.models import Job, MediaFile, Rendition, Segment
+from media.models import Plan as PlanRow
 from media.services import encoding, ingest
-from media.store import store
-from users.models import User
+from media.store import init_key, segment_key, store
+from tests.factories.jobs import make_owner
 
 
 def ffmpeg(*arguments: str) -> str:
@@ -54,16 +59,9 @@ def make_clip(
     return path
 
 
-def make_user(**overrides: Any) -> User:
-    """An account."""
-    name = f"user-{secrets.token_hex(4)}"
-    fields = {"username": name, "email": f"{name}@example.com", "password": "long-enough-7"}
-    return User.objects.create_user(**fields | overrides)
-
-
 def make_media_file(**overrides: Any) -> MediaFile:
     """A record without bytes."""
-    owner = overrides.pop("owner", None) or make_user()
+    owner = overrides.pop("owner", None) or make_owner()
     return MediaFile.objects.create(owner=owner, **{"filename": "clip.mp4"} | overrides)
 
 
@@ -79,6 +77,56 @@ def make_uploaded(clip: Path, **overrides: Any) -> MediaFile:
     with transaction.atomic():
         ingest.start(media_file=media_file)
     media_file.refresh_from_db()
+    return media_file
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A clip, its plan, and its first segments, made once for many tests."""
+
+    clip: Path
+    plan: Plan
+    made: dict[str, bytes]
+
+
+def plan_clip(clip: Path, folder: Path) -> Planned:
+    """Plan a clip and make segment 0 of every rendition, without a database."""
+    plan = make_plan(inspect(clip))
+    plan = plan.with_inits(encode.make_inits(clip, plan=plan, work_dir=folder))
+    made: dict[str, bytes] = {}
+
+    def take(segment: encode.MadeSegment) -> bool:
+        made[segment.rung] = segment.path.read_bytes()
+        return False
+
+    if plan.video:
+        rungs = [rung.name for rung in plan.video.rungs if not rung.is_copy]
+        for segment in encode.make_piece(clip, plan=plan, number=0, rungs=rungs, work_dir=folder):
+            take(segment)
+        if plan.copied_rung:
+            encode.copy_pieces(clip, plan=plan, work_dir=folder, on_segment=take)
+    if plan.audio:
+        encode.make_audio(clip, plan=plan, work_dir=folder, on_segment=take)
+    return Planned(clip, plan, made)
+
+
+def make_planned(planned: Planned, **overrides: Any) -> MediaFile:
+    """A media file right after its ingest, segment 0 of every rendition made, no job queued."""
+    media_file = make_media_file(**{"state": "processing"} | overrides)
+    key = f"videos/{media_file.pk}/source{planned.clip.suffix}"
+    store().put_bytes(key, planned.clip.read_bytes())
+    media_file.source_key = key
+    media_file.duration_seconds = planned.plan.duration_seconds
+    media_file.save()
+    row = PlanRow.objects.create(media_file=media_file, document=planned.plan.to_json())
+    for rendition in Rendition.objects.bulk_create(ingest.planned_renditions(row, planned.plan)):
+        name, data = rendition.name, planned.made[rendition.name]
+        store().put_bytes(init_key(media_file.pk, 1, name), planned.plan.init(name))
+        store().put_bytes(segment_key(media_file.pk, 1, name, 0), data)
+        seconds = planned.plan.segments(name)[0].duration_seconds
+        Segment.objects.create(
+            rendition=rendition, number=0, size_bytes=len(data), duration_seconds=seconds
+        )
     return media_file
 
 
