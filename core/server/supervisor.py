@@ -72,7 +72,8 @@ class Supervisor:
         for process in running:
             _signal_group(process, signal.SIGKILL)
         for thread in self._threads:
-            thread.join(timeout=1)
+            if thread.is_alive():
+                thread.join(timeout=1)
 
     def _keep(self, number: int) -> None:
         shortest, longest = BACK_OFF_SECONDS

@@ -26,10 +26,7 @@ class Command(BaseCommand):
         """Check the database, then serve."""
         refuse_pending_migrations()
         # Imported here: it installs an event loop, which no other command needs.
-        try:
-            from core.server.launcher import launch
-        except ModuleNotFoundError:
-            from core.server.stock_launcher import launch
+        from core.server.launcher import launch
         from media.jobs.sweep import release
 
         try:

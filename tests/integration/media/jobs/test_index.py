@@ -7,6 +7,7 @@ from copy import copy
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from pytest_django import DjangoDbBlocker
 
 from media.jobs import claim as claims
@@ -40,7 +41,7 @@ def copy_of(job: Job, *, position: int) -> Job:
     return twin
 
 
-def plan_of(sql: str, parameters: list[object]) -> str:
+def plan_of(sql: str, parameters: list[int | str | uuid.UUID]) -> str:
     explain = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
     with connection.cursor() as cursor:
         cursor.execute(f"{explain} {sql}", parameters)
@@ -55,7 +56,7 @@ STATEMENTS = {"look": claims._ANY, "owners": claims._OWNERS, "first": claims._FI
 def test_each_statement_of_a_claim_uses_the_index_of_what_waits(
     template: str, urgent_only: bool
 ) -> None:
-    parameters: list[object] = []
+    parameters: list[int | str | uuid.UUID] = []
     if template == claims._FIRST:
         owner = make_owner("lecturer").pk
         parameters = [10, owner.hex if connection.vendor == "sqlite" else owner]
@@ -66,7 +67,7 @@ def test_each_statement_of_a_claim_uses_the_index_of_what_waits(
 
 
 def test_the_sweeper_looks_at_what_runs_only() -> None:
-    plan = Job.objects.filter(state="running", lease_expires_at__lt=claims.Now()).explain()
+    plan = Job.objects.filter(state="running", lease_expires_at__lt=Now()).explain()
     assert "job_running" in plan
 
 
