@@ -52,16 +52,21 @@ def make_plan(
     max_short_side_px: int = MAX_SHORT_SIDE_PX,
     first_piece_seconds: float = FIRST_PIECE_SECONDS,
     piece_seconds: float = PIECE_SECONDS,
+    may_copy_video: bool = True,
 ) -> Plan:
     """Decide every boundary, rung and setting. The same inspection always gives the same plan.
 
+    `may_copy_video` False has the top rung encoded even where the source is fit to be copied.
     Raises UnreadableMedia if the source has nothing that can be played.
     """
     facts, video, audio = inspection.probe, None, None
     lengths = Fraction(first_piece_seconds), Fraction(piece_seconds)
     origin = Fraction(0)
     if facts.video and inspection.video and inspection.video.frames:
-        video = _plan_video(facts.video, inspection.video, lengths, max_short_side_px)
+        timeline = inspection.video
+        if not may_copy_video:
+            timeline = replace(timeline, copy_init=b"")
+        video = _plan_video(facts.video, timeline, lengths, max_short_side_px)
         origin = video.bounds[0] * video.time_base
     elif facts.audio and inspection.audio and inspection.audio.frames:
         origin = inspection.audio.frames[0] * facts.audio.time_base
