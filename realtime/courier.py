@@ -44,6 +44,7 @@ class Courier:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pid = 0
+        self._is_closing = False
         self._runner: asyncio.Runner | None = None
 
     def send(self, group: str, message: dict[str, Any]) -> None:
@@ -77,6 +78,7 @@ class Courier:
                     # After a fork: the thread, its loop and its connections are the parent's.
                     self._errands, self._later = queue.Queue(WAITING_MAX), []
                 self._pid = os.getpid()
+                self._is_closing = False
                 self._thread = threading.Thread(target=self._live, name="courier", daemon=True)
                 self._thread.start()
 
@@ -97,20 +99,19 @@ class Courier:
 
     def _next(self) -> Errand | None:
         """Wait for the next errand that is due; None at the end, when nothing waits any more."""
-        is_closing = False
         while True:
-            if self._later and (is_closing or self._later[0][0] <= monotonic()):
+            if self._later and (self._is_closing or self._later[0][0] <= monotonic()):
                 return heapq.heappop(self._later)[2]
-            if is_closing:
-                self._errands.put_nowait(None)
-                return None
-            timeout = self._later[0][0] - monotonic() if self._later else None
+            timeout = max(0.0, self._later[0][0] - monotonic()) if self._later else None
             try:
-                item = self._errands.get(timeout=timeout)
+                item = self._errands.get(block=not self._is_closing, timeout=timeout)
             except queue.Empty:
+                if self._is_closing:
+                    return None
                 continue
             if item is None:
-                is_closing = True
+                # What waits for its time goes out now, and what it leads to.
+                self._is_closing = True
             else:
                 heapq.heappush(self._later, (item[0], next(self._numbers), item[1]))
 

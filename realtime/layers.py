@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+import select
 import socket
 import stat
 import tempfile
@@ -108,8 +109,11 @@ class SocketLayer(BaseChannelLayer):  # type: ignore[misc]  # channels has no ty
         """Take no more messages and remove the socket."""
         if self._server is not None:
             self._server.close()
-            for sender in self._senders:
+            for sender in list(self._senders):
                 sender.close()
+            await asyncio.gather(
+                *(sender.wait_closed() for sender in list(self._senders)), return_exceptions=True
+            )
             self._remove_socket()
         self._server = self._loop = None
         self._queues, self._groups = {}, {}
@@ -210,6 +214,10 @@ class SocketLayer(BaseChannelLayer):  # type: ignore[misc]  # channels has no ty
         """Forget all members and messages."""
         self._queues, self._groups = {}, {}
 
+    def hang_up(self) -> None:
+        """Close the connection to the server process; the next message opens another."""
+        self._client.close()
+
 
 class _Client:
     """The connection of another process to the server's; used by one thread at a time."""
@@ -230,14 +238,14 @@ class _Client:
                     self._connected().sendall(data)
                 except OSError as error:
                     logger.debug("the server is away", extra={"reason": repr(error)})
-                    self._close()
+                    self.close()
                 else:
                     return True
         return False
 
     def _connected(self) -> socket.socket:
         if self._socket is not None and (self._pid != os.getpid() or _is_over(self._socket)):
-            self._close()
+            self.close()
         if self._socket is None:
             self._socket = socket.socket(socket.AF_UNIX)
             self._socket.settimeout(self._timeout_seconds)
@@ -245,7 +253,8 @@ class _Client:
             self._pid = os.getpid()
         return self._socket
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let go of the connection."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -253,10 +262,7 @@ class _Client:
 
 def _is_over(connection: socket.socket) -> bool:
     """Whether the server has closed: it never sends, so anything to read is the end."""
-    try:
-        return connection.recv(1, socket.MSG_DONTWAIT) == b""
-    except BlockingIOError:
-        return False
+    return bool(select.select([connection], [], [], 0)[0])
 
 
 # --- Redis ----------------------------------------------------------------------------------------
