@@ -10,6 +10,8 @@ import pytest
 
 from tests.product import ROOT, Product
 
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+
 
 def curl_block() -> str:
     readme = (ROOT / "README.md").read_text("utf-8")
@@ -56,9 +58,9 @@ def test_the_curl_commands_lead_from_a_file_to_a_post_that_plays(
     post = json.loads(done.stdout[done.stdout.rindex('{"id"') :])
     token = product.sign_up()
     video = product.wait_for(post["media"][0], token, "completed")
+    decode = ["-map", "0:v:0", "-f", "null", "-progress", "-", "-"]
     frames = subprocess.run(
-        [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", product.url + video["playlist_url"]]
-        + ["-map", "0:v:0", "-f", "null", "-progress", "-", "-"],
+        [FFMPEG, "-v", "error", "-i", product.url + video["playlist_url"], *decode],
         capture_output=True,
         text=True,
         check=True,
