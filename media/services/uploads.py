@@ -311,22 +311,27 @@ def finish_upload(*, upload_id: uuid.UUID) -> Upload:
     it returns, the bytes survive the loss of power. Raises UploadGone.
     """
     upload = Upload.objects.select_related("media_file").get(pk=upload_id)
-    media_file = upload.media_file
     _check_alive(upload)
-    if upload.state == "finished" or media_file is None or not upload.is_full:
-        return upload
+    if upload.state == "receiving" and upload.is_full:
+        _publish(upload)
+    return upload
+
+
+def _publish(upload: Upload) -> None:
+    media_file = upload.media_file
+    assert media_file is not None  # noqa: S101  # the caller has checked that it is alive
     key = source_key(media_file.pk, extension_of(media_file.filename, media_file.content_type))
     try:
         store().publish_part(part_key(upload.pk), key, size_bytes=upload.offset_bytes)
         _record_finish(upload, media_file, key)
     except (FileNotFoundError, VideoNotFound, IllegalTransition) as error:
         upload.refresh_from_db()
-        if upload.state != "finished":
-            # Ended or deleted while it was being finished: leave no bytes behind.
-            deletion.remove_leftovers(media_file.pk)
-            logger.info("upload ended while it was finished", extra={"upload": str(upload.pk)})
-            raise UploadGone from error
-    return upload
+        if upload.state == "finished":
+            return  # somebody else was faster
+        # Ended or deleted while it was being finished: leave no bytes behind.
+        deletion.remove_leftovers(media_file.pk)
+        logger.warning("upload ended while it was finished", extra={"upload": str(upload.pk)})
+        raise UploadGone from error
 
 
 @transaction.atomic
