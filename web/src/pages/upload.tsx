@@ -24,7 +24,7 @@ function DropZone() {
   };
   return (
     <div
-      class={`drop ${isOver ? "over" : ""}`}
+      class={`drop ${isOver ? "over" : ""} ${items.value.length > 0 ? "compact" : ""}`}
       onDragEnter={(event) => enter(event, 1)}
       onDragLeave={(event) => enter(event, -1)}
       onDragOver={(event) => event.preventDefault()}

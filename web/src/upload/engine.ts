@@ -68,6 +68,7 @@ function newItem(key: string, file: File): Item {
     postId: null,
     isEditing: false,
     isSaving: false,
+    isUnsaved: false,
   };
 }
 
@@ -239,10 +240,10 @@ export function isDirty({ details, saved }: Item): boolean {
  * wanted. Whoever is still writing is waited for.
  */
 export async function publish(item: Signal<Item>, force = false): Promise<void> {
-  const { videoId, isEditing, isSaving, saved, details, postId } = item.value;
-  if (!videoId || isSaving || (isEditing && !force)) return;
-  if (saved && !force) return;
-  change(item, { isSaving: true });
+  const { videoId, isEditing, isSaving, isUnsaved, saved, details, postId } = item.value;
+  if (!videoId || isSaving) return;
+  if (!force && (isEditing || saved || isUnsaved)) return;
+  change(item, { isSaving: true, isUnsaved: false });
   try {
     const { title, text, visibility, share } = details;
     await api.patch(`/api/videos/${videoId}/`, { title, visibility });
@@ -254,6 +255,7 @@ export async function publish(item: Signal<Item>, force = false): Promise<void> 
     }
     change(item, { saved: details });
   } catch (error) {
+    change(item, { isUnsaved: true });
     toast(explain(error));
   } finally {
     change(item, { isSaving: false });

@@ -85,7 +85,7 @@ const CHOICES: [Visibility, string][] = [
 ];
 
 function DetailsForm({ item }: { item: Signal<Item> }) {
-  const { key, details, saved, postId, isSaving, isEditing, made } = item.value;
+  const { key, details, saved, postId, isSaving, isUnsaved, isEditing, made } = item.value;
   const set = (part: Partial<Details>) => change(item, { details: { ...details, ...part } });
   const id = (name: string) => `${name}-${key.replace(/\W+/g, "-")}`;
   const onFocusOut = (event: FocusEvent) => {
@@ -156,7 +156,7 @@ function DetailsForm({ item }: { item: Signal<Item> }) {
             Post it when it plays
           </label>
         )}
-        {(isDirty(item.value) || (!saved && isEditing && isPlayable(made))) && (
+        {(isDirty(item.value) || (!saved && isPlayable(made) && (isEditing || isUnsaved))) && (
           <button class="button small" aria-disabled={isSaving}>
             {saved ? "Save changes" : details.share ? "Post now" : "Save"}
           </button>

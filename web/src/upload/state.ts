@@ -1,8 +1,7 @@
 /** What the page knows about the uploads of this visit. Signals only: the header shows it too. */
 
 import { computed, signal, type Signal } from "@preact/signals";
-import type { Visibility } from "../api/types.ts";
-import type { Progress } from "../api/types.ts";
+import type { Progress, Visibility } from "../api/types.ts";
 
 /**
  *     waiting ──▶ sending ◀──▶ paused         arrived ──▶ (what the server makes of it: `made`)
@@ -36,6 +35,8 @@ export interface Item {
   postId: string | null;
   isEditing: boolean;
   isSaving: boolean;
+  /** The server did not take the details; the person is offered to try again. */
+  isUnsaved: boolean;
 }
 
 export const items = signal<Signal<Item>[]>([]);
