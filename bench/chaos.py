@@ -142,13 +142,13 @@ class Chaos:
         """For each job that was running in a killed worker: how long until it ran again."""
         started: dict[tuple[str, int], float] = {}
         for line in self.ledger.read_text().splitlines():
-            job, token, at = line.split()
-            started[job, int(token)] = float(at)
+            name, number, when = line.split()
+            started[name, int(number)] = float(when)
         seconds = []
         for (job, token), at in self.killed.items():
-            later = [when for (other, n), when in started.items() if other == job and n > token]
-            if later:
-                seconds.append(min(later) - at)
+            again = [s for (name, n), s in started.items() if name == job and n > token]
+            if again:
+                seconds.append(min(again) - at)
         return seconds
 
     def outcome(self) -> Outcome:

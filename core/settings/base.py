@@ -229,6 +229,8 @@ JOB_LEASE_SECONDS = env.integer("JOB_LEASE_SECONDS", 6, minimum=2)
 JOB_MAX_FAILURES = env.integer("JOB_MAX_FAILURES", 3, minimum=1)
 #: So many losses (the worker vanished) end a job.
 JOB_MAX_LOSSES = env.integer("JOB_MAX_LOSSES", 10, minimum=1)
+#: Jobs that are done are kept for so long, for the queue page; then they are forgotten.
+JOB_KEEP_DAYS = env.integer("JOB_KEEP_DAYS", 7, minimum=1)
 #: Encoding processes that `manage.py serve` keeps running beside the server.
 WORKER_PROCESSES = env.integer("WORKER_PROCESSES", 1)
 #: Ladder pieces that one worker makes at a time; what a viewer waits for has a slot of its own.

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,9 @@ from media.models import Job, WorkerBeat
 
 logger = logging.getLogger(__name__)
 
+#: How often a worker shows that it lives, whether or not it holds anything.
+SHOW_SECONDS = 2.0
+
 
 class Heartbeat:
     """Renews all leases of this process with one UPDATE, and notices those that are lost.
@@ -30,6 +34,7 @@ class Heartbeat:
         self._held: set[Claim | Run] = set()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._shown_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     @property
@@ -88,7 +93,9 @@ class Heartbeat:
         for run in held:
             if isinstance(run, Run) and not run.renew():
                 run.lose()
-        self._show_life()
+        if time.monotonic() >= self._shown_at + SHOW_SECONDS:
+            self._show_life()
+            self._shown_at = time.monotonic()
 
     def _show_life(self) -> None:
         if not WorkerBeat.objects.filter(worker=self.worker).update(beat_at=Now()):

@@ -4,7 +4,7 @@ import logging
 import time
 from uuid import UUID
 
-from background_task.models import Task
+from background_task.models import CompletedTask, Task
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 #: Rows that one sweep looks at; what is left waits for the next one.
 BATCH = 200
+FORGET_BATCH = 5000
 #: A worker that has not shown life for so long counts as gone.
 BEAT_MAX_AGE_SECONDS = 10
 #: How often the wake-ups are counted against the queue.
@@ -88,6 +89,16 @@ def forget_dead_workers() -> None:
     WorkerBeat.objects.filter(beat_at__lt=in_seconds(-3600)).delete()
 
 
+def forget_done() -> int:
+    """Remove what was done long ago, a bounded number at a time. Failed jobs stay to be seen."""
+    before = in_seconds(-settings.JOB_KEEP_DAYS * 24 * 3600)
+    done = Job.objects.filter(state="done", finished_at__lt=before)
+    oldest = list(done.values_list("pk", flat=True)[:FORGET_BATCH])
+    Job.objects.filter(pk__in=oldest).delete()
+    CompletedTask.objects.filter(run_at__lt=before).delete()
+    return len(oldest)
+
+
 def is_leader(worker: str) -> bool:
     """Whether `worker` is the one, of those alive, that sees to the duties."""
     alive = WorkerBeat.objects.filter(beat_at__gt=in_seconds(-BEAT_MAX_AGE_SECONDS))
@@ -139,4 +150,5 @@ def _do(duty: hooks.Duty) -> None:
 _OWN_DUTIES = [
     hooks.Duty("wake-ups", AUDIT_SECONDS, audit_wake_ups),
     hooks.Duty("dead workers", 600, forget_dead_workers),
+    hooks.Duty("done jobs", 600, forget_done),
 ]

@@ -96,6 +96,14 @@ def test_a_wake_up_without_a_job_is_removed() -> None:
     assert not Task.objects.exists()
 
 
+def test_what_was_done_long_ago_is_forgotten_and_what_failed_is_not(settings: Settings) -> None:
+    long_ago = in_seconds(-(settings.JOB_KEEP_DAYS * 24 + 1) * 3600)
+    for state, finished_at in (("done", long_ago), ("done", Now()), ("failed", long_ago)):
+        Job.objects.filter(pk=make_job().pk).update(state=state, finished_at=finished_at)
+    assert sweep.forget_done() == 1
+    assert sorted(Job.objects.values_list("state", flat=True)) == ["done", "failed"]
+
+
 # --- Duties -----------------------------------------------------------------------------------
 
 
