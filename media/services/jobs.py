@@ -7,6 +7,7 @@ from django.db.models import F
 
 from core.errors import NotFound
 from core.events import publish
+from core.states import IllegalTransition
 from media.events import MediaChanged
 from media.jobs import queue
 from media.models import Job, MediaFile
@@ -42,13 +43,17 @@ def retry_job(*, actor: User, job_id: uuid.UUID) -> Job:
 
 @transaction.atomic
 def cancel_job(*, actor: User, job_id: uuid.UUID) -> Job:
-    """End a job that waits or runs; ending it twice is ending it once. Raises JobNotFound.
+    """End a job that waits or runs; ending it twice is ending it once.
 
-    A media file that cannot become whole without it is cancelled with it.
+    A media file that cannot become whole without it is cancelled with it. Raises JobNotFound, and
+    IllegalTransition for a job that has come to its end already.
     """
     job = _get(actor, job_id)
-    if queue.cancel([job]) and job.kind not in queue.OPTIONAL:
-        _move(job.media_file_id, among=["in_queue", "processing"], state="cancelled")
+    if queue.cancel([job]):
+        if job.kind not in queue.OPTIONAL:
+            _move(job.media_file_id, among=["in_queue", "processing"], state="cancelled")
+    elif (state := _get(actor, job_id).state) != "cancelled":
+        raise IllegalTransition(f"The job is {state}.")
     return _get(actor, job_id)
 
 

@@ -111,6 +111,14 @@ def test_cancelling_twice_is_cancelling_once() -> None:
     assert MediaFile.objects.get().state == "cancelled"
 
 
+def test_a_job_that_is_done_cannot_be_cancelled() -> None:
+    job = make_job()
+    Job.objects.update(state="done")
+    answer = client("ada").post(f"/api/jobs/{job.pk}/cancel/")
+    assert (answer.status_code, answer.json()["code"]) == (409, "illegal-transition")
+    assert MediaFile.objects.get().state == "in_queue"
+
+
 def test_a_video_can_do_without_its_poster() -> None:
     job = make_job(kind="poster")
     client("ada").post(f"/api/jobs/{job.pk}/cancel/")
