@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -27,12 +27,6 @@ PIECE_SECONDS = 6.0
 
 #: A last piece or segment shorter than this is joined to the one before it.
 _SHORTEST_LAST_SECONDS = 1.0
-
-#: Pieces that are cut at keyframes may be this much shorter than asked for.
-_KEYFRAME_SLACK = Fraction(3, 4)
-
-#: The first piece may be this part longer to end at a keyframe.
-_FIRST_STRETCH = Fraction(1, 4)
 
 #: A copied rendition may have this many bits per pixel, or this many per second if that is more.
 _COPY_BITS_PER_PIXEL = 0.17
@@ -150,22 +144,18 @@ def cut(
     >>> cut(range(0, 100), [0], 100, **tenths)
     (0, 20, 80, 100)
     """
-    first, usual = lengths
+    first, usual = (math.ceil(length / time_base) for length in lengths)
     inner = [key for key in keys if frames[0] < key < end]
     gaps = [b - a for a, b in pairwise([frames[0], *inner, end])]
-    at_keys = must_use_keys or max(gaps) * time_base <= usual
-    marks: Sequence[int] = inner if at_keys else frames
+    marks: Sequence[int] = inner if must_use_keys or max(gaps) <= usual else frames
     bounds = [frames[0]]
-    while True:
-        want = first if len(bounds) == 1 else usual * (_KEYFRAME_SLACK if at_keys else 1)
-        target = bounds[-1] + math.ceil(want / time_base)
-        if len(bounds) == 1 and not must_use_keys:
-            found = _first_end(frames, marks, target, math.ceil(first * _FIRST_STRETCH / time_base))
-        else:
-            found = _at_or_after(marks, target)
-        if found is None or found >= end:
-            break
+    if must_use_keys:
+        found = _at_or_after(marks, bounds[0] + first)
+    else:
+        found = _first_end(frames, marks, bounds[0] + first, stretch=first // 4)
+    while found is not None and found < end:
         bounds.append(found)
+        found = _next_end(marks, found + usual * 3 // 4, found + usual)
     if len(bounds) > 1 and (end - bounds[-1]) * time_base < _SHORTEST_LAST_SECONDS:
         bounds.pop()
     return (*bounds, end)
@@ -177,6 +167,12 @@ def _first_end(frames: Sequence[int], keys: Sequence[int], target: int, stretch:
     if key is not None and key <= target + stretch:
         return key
     return _at_or_after(frames, target)
+
+
+def _next_end(marks: Sequence[int], earliest: int, target: int) -> int | None:
+    """The last mark up to `target`, unless it is before `earliest`; then the next one."""
+    at = bisect_right(marks, target) - 1
+    return marks[at] if at >= 0 and marks[at] >= earliest else _at_or_after(marks, target)
 
 
 def _at_or_after(marks: Sequence[int], target: int) -> int | None:

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from media.ffmpeg import command
+from media.ffmpeg.plan import Plan
+from media.ffmpeg.planning import make_plan
+from tests.unit.media.ffmpeg.factories import make_inspection
+
+SOURCE, OUT = Path("/in/source.mp4"), Path("/out")
+
+
+def piece(plan: Plan, number: int) -> list[str]:
+    assert plan.video
+    return command.piece_command(
+        "ffmpeg", plan, number=number, rungs=plan.video.rungs, source=SOURCE, out_dir=OUT
+    )
+
+
+def commands() -> dict[str, list[str]]:
+    plan = make_plan(make_inspection())
+    return {
+        "piece": piece(plan, 1),
+        "audio": command.audio_command("ffmpeg", plan, first=2, source=SOURCE),
+        "init": command.init_command("ffmpeg", plan, source=SOURCE, out_dir=OUT),
+        "poster": command.poster_command("ffmpeg", plan, source=SOURCE, out=OUT / "p.jpg"),
+        "remux": command.remux_command("ffmpeg", source=SOURCE, out=OUT / "r.mkv"),
+    }
+
+
+@pytest.mark.parametrize("name", ["piece", "audio", "init", "poster", "remux"])
+def test_every_input_is_read_through_the_whitelists(name: str) -> None:
+    argv = commands()[name]
+    before = argv[: argv.index("-i")]
+    assert before[before.index("-protocol_whitelist") + 1] == "file,pipe"
+    assert "concat" not in before[before.index("-format_whitelist") + 1]
+    assert "hls" not in before[before.index("-format_whitelist") + 1]
+    assert "-codec_whitelist" in before
+    assert "-max_pixels" in before
+    assert argv[argv.index("-i") + 1] == "file:/in/source.mp4"
+    assert "-nostdin" in argv
+
+
+@pytest.mark.parametrize("name", ["piece", "audio", "init", "poster", "remux"])
+def test_metadata_of_the_source_is_never_passed_on(name: str) -> None:
+    argv = commands()[name]
+    assert argv[argv.index("-map_metadata") + 1] == "-1"
+
+
+def test_the_first_piece_is_never_sought() -> None:
+    plan = make_plan(make_inspection())
+    assert "-ss" not in piece(plan, 0)
+    assert "-ss" in piece(plan, 1)
+
+
+def test_nothing_is_sought_before_the_first_keyframe() -> None:
+    plan = make_plan(make_inspection(key_every=10_000))
+    assert plan.video
+    assert command.seek_arguments(plan.video, plan.video.first_key - 1) == []
+
+
+def test_a_piece_takes_exactly_its_frames() -> None:
+    plan = make_plan(make_inspection(start=30))
+    assert plan.video
+    a, b = plan.video.bounds[1:3]
+    assert f"trim=start_pts={a}:end_pts={b},setpts=PTS-30" in " ".join(piece(plan, 1))
+
+
+def test_every_encoder_runs_on_one_thread() -> None:
+    argv = piece(make_plan(make_inspection()), 0)
+    assert argv.count("libx264") == 6
+    assert [argv[i + 1] for i, word in enumerate(argv) if word == "-threads"] == ["1"] * 6
+
+
+def test_tones_are_mapped_once_for_all_rungs() -> None:
+    graph = " ".join(piece(make_plan(make_inspection(color_transfer=18)), 0))
+    assert graph.count("tonemap") == 1
+
+
+def test_a_later_start_of_the_sound_warms_the_encoder_up() -> None:
+    argv = " ".join(commands()["audio"])
+    plan = make_plan(make_inspection())
+    assert plan.audio
+    start = plan.audio.marks[2]
+    assert f"first_pts={start - 8 * 1024}" in argv
+    assert f"drop=lt(pts\\,{start})" in argv
