@@ -5,22 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
-
-
-def slowed(visitor: Visitor, *, seconds: float) -> None:
-    """Let each PATCH wait a while, so that a test has time to press buttons."""
-
-    def wait(route: Route) -> None:
-        if route.request.method == "PATCH":
-            visitor.page.wait_for_timeout(seconds * 1000)
-        route.continue_()
-
-    visitor.context.route("**/api/uploads/*", wait)
 
 
 def percent(visitor: Visitor, name: str) -> int:
