@@ -18,12 +18,17 @@ from users.models import User
 
 
 def register(*, username: str, email: str, password: str) -> User:
+    """Make an account for a stranger. Raises RegistrationClosed, or what `make_account` raises."""
+    if not settings.REGISTRATION_OPEN:
+        raise RegistrationClosed
+    return make_account(username=username, email=email, password=password)
+
+
+def make_account(*, username: str, email: str, password: str) -> User:
     """Make an account with its profile and its e-mail address, not yet verified.
 
     Raises AlreadyTaken, which names the fields, or Invalid for a weak password.
     """
-    if not settings.REGISTRATION_OPEN:
-        raise RegistrationClosed
     email = User.objects.normalize_email(email)
     _refuse_taken(username=username, email=email)
     _refuse_weak(password, User(username=username, email=email))
