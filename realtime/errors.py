@@ -25,3 +25,9 @@ class TooManyCommands(TooMany):
     """Faster than LIVE_COMMANDS_PER_SECOND."""
 
     code, title = "too-many-commands", "Slower, please."
+
+
+class TooManySockets(TooMany):
+    """The account has LIVE_SOCKETS_PER_USER sockets in this process already."""
+
+    code, title = "too-many-sockets", "This account has as many sockets as it may."

@@ -16,8 +16,15 @@ from typing import Any, ClassVar
 
 from django.core.serializers.json import DjangoJSONEncoder
 
-from core.errors import AppError
-from realtime.errors import CommandNotUnderstood
+from core.errors import AppError, NotFound, Unauthenticated, Unavailable
+from realtime.errors import (
+    AlreadySignedIn,
+    CommandNotUnderstood,
+    TooManyCommands,
+    TooManySockets,
+    TooManyTopics,
+)
+from users.errors import InvalidToken
 
 #: What our clients offer as subprotocol, beside a ticket.
 SUBPROTOCOL = "reelay.v1"
@@ -335,10 +342,25 @@ class Refused(Frame):
 
     @classmethod
     def of(cls, error: AppError, ref: str) -> "Refused":
-        """The refusal that an error makes."""
-        return cls(ref=ref, code=error.code, detail=error.detail)
+        """The refusal that an error makes: its own code, or the one of its kind."""
+        same_kind = (it.code for it in REFUSALS if it.kind == error.kind)
+        code = error.code if error.code in _REFUSAL_CODES else next(same_kind, Unavailable.code)
+        return cls(ref=ref, code=code, detail=error.detail)
 
 
+#: Why a command may be refused.
+REFUSALS: tuple[type[AppError], ...] = (
+    CommandNotUnderstood,
+    NotFound,
+    Unauthenticated,
+    InvalidToken,
+    AlreadySignedIn,
+    TooManyCommands,
+    TooManyTopics,
+    TooManySockets,
+    Unavailable,
+)
+_REFUSAL_CODES = frozenset(error.code for error in REFUSALS)
 FRAMES: tuple[type[Frame], ...] = (Snapshot, Messages, Versions, Ok, Refused)
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from django.conf import settings
 
-from core.errors import AppError, TooMany, Unauthenticated, Unavailable
+from core.errors import AppError, Unauthenticated, Unavailable
 from core.http import client_address
 from realtime import topics
 from realtime.auth import Caller, identify, subprotocol_of
-from realtime.errors import AlreadySignedIn, TooManyCommands, TooManyTopics
+from realtime.errors import AlreadySignedIn, TooManyCommands, TooManySockets, TooManyTopics
 from realtime.hub import Hub, current_hub
 from realtime.limits import TokenBucket
 from realtime.protocol import (
@@ -260,7 +260,7 @@ class LiveSocket:
             self.user_id = user.pk
             if not self._take_seat():
                 self.user_id = None
-                raise TooMany("This account has as many sockets as it may.")
+                raise TooManySockets
         self._must_sign_in = False
         if self._deadline is not None:
             self._deadline.cancel()
