@@ -115,15 +115,15 @@ async def tell(case: Case, rooms: Iterator[int], room_count: int, rate: float, c
 
 
 @contextlib.contextmanager
-def redis_of_its_own(folder: Path) -> Iterator[str]:
+def redis_of_its_own() -> Iterator[str]:
     """The address of a fresh Redis; empty where there is no `redis-server`."""
     binary = shutil.which("redis-server")
     if binary is None:
         yield ""
         return
     port = free_port()
-    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tempfile.gettempdir())
     try:
         yield f"redis://127.0.0.1:{port}"
     finally:
@@ -293,7 +293,7 @@ def run(arguments: argparse.Namespace) -> dict[str, float]:
     bounds = {"WORKER_PROCESSES": "0", "LIVE_SOCKETS_PER_ADDRESS": "1000000"}
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reelay-fanout-")))
-        redis_url = stack.enter_context(redis_of_its_own(folder))
+        redis_url = stack.enter_context(redis_of_its_own())
         if redis_url:
             bounds["REDIS_URL"] = redis_url
         product = stack.enter_context(prepared(folder / "var", **bounds))

@@ -24,7 +24,7 @@ def bare(source: str) -> None:
     rooms: defaultdict[str, set[WSTransport]] = defaultdict(set)
     names = itertools.cycle(f"room{number}" for number in range(ROOMS))
 
-    class Socket(WSListener):  # type: ignore[misc]  # picows has no types
+    class Socket(WSListener):
         def on_ws_connected(self, transport: WSTransport) -> None:
             self.name = next(names)
             rooms[self.name].add(transport)

@@ -57,6 +57,7 @@ class PostUpdated(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PostDeleted(Event):
-    """A post, its likes and its comments are gone."""
+    """A post, its likes and its comments are gone. It showed `media_ids`, which remain."""
 
     post_id: uuid.UUID
+    media_ids: tuple[uuid.UUID, ...] = ()

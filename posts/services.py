@@ -101,8 +101,10 @@ def delete_post(*, actor: User, post_id: UUID) -> None:
     if not permissions.may_delete_post(actor, post):
         raise Forbidden("Only its author can delete a post.")
     _end_playback_links(post_id)
+    shown = PostMedia.objects.filter(post_id=post_id)
+    media_ids = tuple(shown.values_list("media_file_id", flat=True))
     post.delete()
-    publish(PostDeleted(post_id=post_id))
+    publish(PostDeleted(post_id=post_id, media_ids=media_ids))
 
 
 @transaction.atomic

@@ -16,14 +16,12 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import close_old_connections
 
 from core.errors import AppError, Unavailable
 from realtime import topics
@@ -38,6 +36,7 @@ from realtime.protocol import (
     PostDeleted,
     Versions,
 )
+from realtime.readers import Readers
 from realtime.rooms import HOLE_SECONDS, Room
 from realtime.topics import State, Topic
 
@@ -47,10 +46,6 @@ T = TypeVar("T")
 
 #: A room without sockets is kept so long, for somebody who comes back.
 LINGER_SECONDS = 10.0
-#: Threads that read for sockets; each has a database connection while it reads.
-READERS = 4
-#: Reads that may wait for a thread; one more is refused with `unavailable`.
-READS_MAX = 5_000
 #: How long a handshake waits for a layer that is away, and how often that one is tried.
 _LAYER_WAIT_SECONDS = 3.0
 _NO_LAYER_PAUSE_SECONDS = 1.0
@@ -102,8 +97,7 @@ class Hub:
         #: Sockets per account (or address), for the limits.
         self.counts: Counter[object] = Counter()
         self._loop = asyncio.get_running_loop()
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="live-read")
-        self._reads = 0
+        self._readers = Readers()
         self._channel = ""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._membership = asyncio.Lock()
@@ -144,7 +138,7 @@ class Hub:
         await asyncio.gather(*tasks, return_exceptions=True)
         for room in self.rooms.values():
             room.cancel_timers()
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        await self._readers.close()
         if hasattr(self.layer, "stop"):
             await self.layer.stop()
 
@@ -162,15 +156,7 @@ class Hub:
 
     async def read(self, question: Callable[..., T], *args: Any, **options: Any) -> T:
         """Ask the database in a thread. Raises what `question` raises; Unavailable when busy."""
-        if self._reads >= READS_MAX:
-            raise Unavailable("Too many are asking right now.", retry_after_seconds=2)
-        self._reads += 1
-        try:
-            return await self._loop.run_in_executor(
-                self._readers, lambda: _on_a_connection(question, *args, **options)
-            )
-        finally:
-            self._reads -= 1
+        return await self._readers.ask(question, *args, **options)
 
     # --- Following ----------------------------------------------------------------------------
 
@@ -187,7 +173,7 @@ class Hub:
         room.hold(listener)
         try:
             await self._join(room)
-            state = await self.read(topics.read, topic, user_id=listener.user_id, since=since)
+            state = await self._readers.state(topic, user_id=listener.user_id, since=since)
         except BaseException:
             room.remove(listener)
             raise
@@ -342,7 +328,23 @@ class Hub:
                 await asyncio.sleep(pause)
                 await self._leave_empty_rooms()
                 await self.check(list(self.rooms)[part::slices])
+                await self._send_away_the_disabled(waiting[part::slices])
                 self._tell_versions(waiting[part::slices])
+
+    async def _send_away_the_disabled(self, listeners: Iterable[Listener]) -> None:
+        """Close the sockets of accounts that are gone or disabled."""
+        user_ids = {it.user_id for it in listeners if it.user_id is not None}
+        if not user_ids:
+            return
+        try:
+            active = await self.read(topics.active_accounts, user_ids)
+        except Exception:
+            # As above: the database may be away in many ways, and is asked again.
+            logger.warning("accounts cannot be read", exc_info=True)
+            return
+        for listener in listeners:
+            if listener.user_id in user_ids - active:
+                listener.close(CloseCode.SIGN_IN)
 
     def _tell_versions(self, listeners: Iterable[Listener]) -> None:
         frames: dict[frozenset[Topic], Versions] = {}
@@ -371,12 +373,14 @@ def ending(topic: Topic) -> Change:
     return Change(topic=str(topic), prev=0, version=0, messages=messages)
 
 
-def _on_a_connection(question: Callable[..., T], *args: Any, **options: Any) -> T:
-    close_old_connections()
+async def serve() -> None:
+    """Be the hub of this event loop until cancelled; then let go of the layer and all threads."""
+    hub = current_hub()
     try:
-        return question(*args, **options)
+        await hub.start()
+        await asyncio.Event().wait()
     finally:
-        close_old_connections()
+        await hub.stop()
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -7,7 +7,7 @@ a second for each.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -109,14 +109,20 @@ def post_updated(event: posts.PostUpdated) -> None:
     if change is not None:
         _send(change)
     shown = PostMedia.objects.filter(post_id=event.post_id)
-    for media_id in shown.values_list("media_file_id", flat=True):
-        topic = _media(media_id)
-        courier.send(group_of(topic), {"type": RECHECK, "topic": str(topic)})
+    _recheck(shown.values_list("media_file_id", flat=True))
 
 
 def post_deleted(event: posts.PostDeleted) -> None:
-    """Tell that the post is gone."""
+    """Tell that the post is gone, and with it what it granted."""
     _send(ending(_post(event.post_id)))
+    _recheck(event.media_ids)
+
+
+def _recheck(media_ids: Iterable[uuid.UUID]) -> None:
+    """Have those who follow media checked again: a post may no longer show it to them."""
+    for media_id in media_ids:
+        topic = _media(media_id)
+        courier.send(group_of(topic), {"type": RECHECK, "topic": str(topic)})
 
 
 # --- Media ----------------------------------------------------------------------------------------

@@ -160,6 +160,11 @@ def current_versions(topics: Iterable[Topic]) -> dict[Topic, int]:
     return found
 
 
+def active_accounts(user_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of the accounts that exist and are not disabled."""
+    return set(User.objects.filter(pk__in=user_ids, is_active=True).values_list("pk", flat=True))
+
+
 def not_allowed(topic: Topic, user_ids: Collection[uuid.UUID | None]) -> set[uuid.UUID | None]:
     """Those of the accounts (None: anonymous) that may not follow `topic` any more."""
     refused = set()

@@ -2,13 +2,12 @@
 
 import logging
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 
 # Imported first: it installs the reactor that Twisted's other modules would choose for us.
 from core.server.daphne import serve  # isort: skip
 
-from channels.layers import get_channel_layer
 from django.conf import settings
 from twisted.internet import reactor, threads
 
@@ -29,6 +28,7 @@ def launch(
     """Serve until SIGTERM or SIGINT, then drain, end the workers and return."""
     from core.asgi import application  # it sets Django up, which is done by now
     from media.upload_app import takes_bytes
+    from realtime import hub
 
     supervisor = Supervisor(
         [sys.executable, str(settings.BASE_DIR / "manage.py"), "process_tasks"],
@@ -53,17 +53,11 @@ def launch(
             limits=Limits(
                 body_bytes=settings.API_BODY_MAX_BYTES, drain_seconds=settings.DRAIN_SECONDS
             ),
-            background=_background(),
+            background=[hub.serve],
             on_listening=listening,
         )
     finally:
         supervisor.stop()
-
-
-def _background() -> list[Callable[[], Awaitable[None]]]:
-    """What runs on the event loop beside the server: the hub of the channel layer."""
-    start = getattr(get_channel_layer(), "start", None)
-    return [] if start is None else [start]
 
 
 def _readable(host: str) -> str:
