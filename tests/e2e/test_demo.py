@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from media.models import Job, MediaFile
+from media.services import uploads
 from posts import demo
 from posts.models import Comment, Like, Post
 from tests.factories.users import client_of
@@ -35,7 +36,7 @@ def test_a_clip_whose_upload_broke_off_is_made_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(demo.uploads, "finish_upload", break_off)
+        broken.setattr(uploads, "finish_upload", break_off)
         with pytest.raises(KeyboardInterrupt):
             demo.fill(lambda _line: None, clip_seconds=1)
     demo.fill(lambda _line: None, clip_seconds=1)
