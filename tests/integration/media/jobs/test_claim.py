@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
+from media.jobs import claim as claims
 from media.jobs import hooks, queue
 from media.jobs.claim import Claim, LeaseLost, Stopping, claim_job
 from media.jobs.clock import in_seconds
@@ -99,6 +100,12 @@ def test_a_claim_raises_the_token_and_takes_a_lease_by_the_databases_clock() -> 
     assert (row.state, row.token, row.worker) == ("running", 1, "host:7:0")
     soon, late = in_seconds(5), in_seconds(7)
     assert Job.objects.filter(lease_expires_at__gt=soon, lease_expires_at__lt=late).exists()
+
+
+def test_of_two_workers_that_saw_the_same_row_one_takes_it() -> None:
+    job = make_job()
+    assert [claims._take(job.pk, worker) for worker in ("host:1:0", "host:2:0")] == [True, False]
+    assert Job.objects.get().worker == "host:1:0"
 
 
 def slow_and_quick() -> tuple[Claim, Claim]:

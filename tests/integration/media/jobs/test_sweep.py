@@ -69,6 +69,17 @@ def test_two_sweepers_count_one_loss() -> None:
     assert Job.objects.get().losses == 1
 
 
+def test_a_lease_that_is_renewed_while_the_sweeper_looks_is_left_alone() -> None:
+    make_job()
+    claimed = claim()
+    expire(claimed.job)
+    seen_by_the_sweeper = Job.objects.get()
+    with claimed.recording():
+        pass
+    assert not sweep._lose(seen_by_the_sweeper)
+    assert Job.objects.get().losses == 0
+
+
 def test_the_jobs_of_a_worker_that_is_known_to_be_dead_are_free_at_once() -> None:
     make_job()
     make_job()

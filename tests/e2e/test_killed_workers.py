@@ -1,0 +1,83 @@
+"""Workers are killed in the middle of pieces, again and again, and the video becomes whole."""
+
+import contextlib
+import random
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import imageio_ffmpeg
+import psutil
+import pytest
+
+from tests.product import Product, running
+
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+SECONDS, FRAMES_PER_SECOND, KILLS = 128, 10, 10
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    with running(tmp_path_factory.mktemp("killed"), WORKER_PROCESSES="2") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """More than twenty pieces, none of which can be copied: every keyframe is far away."""
+    path = tmp_path_factory.mktemp("clips") / "long.mp4"
+    picture = f"testsrc2=size=320x180:rate={FRAMES_PER_SECOND}:duration={SECONDS}"
+    sound = f"sine=frequency=440:duration={SECONDS}"
+    sources = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound]
+    codecs = "-c:v libx264 -preset ultrafast -g 1000 -bf 2 -pix_fmt yuv420p -c:a aac"
+    subprocess.run([FFMPEG, "-v", "error", *sources, *codecs.split(), str(path)], check=True)
+    return path
+
+
+def kill_a_worker(product: Product, token: str) -> bool:
+    """Kill -9 a worker whose FFmpeg is at a piece of the ladder, if there is one."""
+    running = product.call("GET", "/api/jobs/?state=running", token=token)["results"]
+    if not any(job["kind"] == "ladder" for job in running):
+        return False
+    for worker in psutil.Process(product.process.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if worker.children():
+                worker.kill()
+                return True
+    return False
+
+
+def frames(product: Product, playlist: str) -> list[int]:
+    """Decode a rendition as a player would; the timestamps of its frames, in frames."""
+    command = [FFMPEG, "-v", "error", "-i", playlist, "-map", "0:v", "-f", "framehash", "-"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert done.stderr == ""
+    rows = [line.split(",") for line in done.stdout.splitlines() if not line.startswith("#")]
+    (base,) = re.findall(r"#tb 0: 1/(\d+)", done.stdout)
+    return [round(int(row[2]) * FRAMES_PER_SECOND / int(base)) for row in rows]
+
+
+@pytest.mark.full
+def test_ten_kills_and_every_frame_once(product: Product, clip: Path) -> None:
+    token = product.sign_up()
+    video_id = product.upload(clip, token)
+    kills, deadline = 0, time.monotonic() + 240
+    while kills < KILLS and time.monotonic() < deadline:
+        if product.call("GET", f"/api/videos/{video_id}/", token=token)["status"] == "completed":
+            break
+        time.sleep(random.uniform(0.05, 0.6))
+        kills += kill_a_worker(product, token)
+    assert kills == KILLS
+    video = product.wait_for(video_id, token, "completed", seconds=240)
+    assert not video["damaged"]
+    jobs = product.call("GET", f"/api/jobs/?video_id={video_id}&limit=100", token=token)["results"]
+    assert {job["state"] for job in jobs} <= {"done"}
+    assert sum(job["losses"] for job in jobs) >= 1
+    master = f"{product.url}{video['playlist_url']}"
+    for rendition in video["renditions"]:
+        playlist = re.sub(r"master\.m3u8$", f"1/{rendition['name']}/index.m3u8", master)
+        if rendition["name"] != "audio":
+            assert frames(product, playlist) == list(range(SECONDS * FRAMES_PER_SECOND))
+    assert not [p for p in psutil.process_iter(["cmdline"]) if str(clip) in str(p.info["cmdline"])]
