@@ -20,7 +20,7 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.db import close_old_connections
 
-from realtime.layers import AWAY
+from realtime.layers import AWAY, RedisLayer, SocketLayer
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Courier:
                 finally:
                     close_old_connections()
             layer = get_channel_layer()
-            if hasattr(layer, "close_loop"):
+            if isinstance(layer, RedisLayer):
                 runner.run(layer.close_loop())
 
     def _next(self) -> Errand | None:
@@ -121,7 +121,7 @@ class Courier:
             return
         while True:
             try:
-                if hasattr(layer, "hand_over"):
+                if isinstance(layer, SocketLayer):
                     layer.hand_over(group, message)
                 else:
                     runner.run(layer.group_send(group, message))

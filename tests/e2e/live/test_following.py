@@ -26,6 +26,7 @@ async def test_two_browsers_see_a_like_and_a_comment(stage: Stage) -> None:
             await opened.until(lambda view=view: view.version == 2)
             assert (view.data["likes"], view.data["comments"]) == (1, 1)
             assert [it["text"] for it in view.data["comments_page"]] == ["nice"]
+            assert len(view.announced) == 1, "told as it happened, not healed afterwards"
 
 
 async def test_who_is_up_to_date_is_told_nothing_new(stage: Stage) -> None:
