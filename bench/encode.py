@@ -21,7 +21,7 @@ from pathlib import Path
 
 import av
 
-from bench import peers
+from bench import first_segment, peers
 from bench.clip import bench_clip
 from media.ffmpeg import encode
 from media.ffmpeg.binary import ffmpeg_binary
@@ -81,7 +81,7 @@ def main() -> None:
     print_table(words, clip, mediacms, peertube, ours, time.monotonic() - began)
     facts = results(mediacms, peertube, peertube_fit, ours, fit, uncut)
     shutil.rmtree(out)
-    print(json.dumps(facts))
+    print(json.dumps(facts | first_segment.measure(FOLDER, seconds=SECONDS)))
 
 
 def peer_jobs(
