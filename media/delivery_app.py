@@ -10,14 +10,12 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Set
+from collections.abc import Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import ParamSpec, TypeVar
 from urllib.parse import parse_qs
 
 from django.conf import settings
-from django.db import close_old_connections
 
 from core.errors import AppError, Gone, NotFound, Unavailable
 from core.http import client_address
@@ -39,11 +37,9 @@ from media.selectors import VideoNotFound
 from media.services.on_demand import SegmentNotPlanned, request_segment
 from media.store import init_key, poster_key, segment_key, store
 from media.streams import StreamFacts
+from media.threads import in_database
 
 logger = logging.getLogger(__name__)
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 #: A link that was revoked works so much longer at most.
 EPOCH_SECONDS = 5.0
@@ -75,13 +71,13 @@ class Delivery:
 
     def __init__(self) -> None:
         self._facts: Known[uuid.UUID, StreamFacts] = Known(
-            lambda media_id: self._ask(streams.stream_facts, media_id),
+            lambda media_id: in_database(streams.stream_facts, media_id),
             seconds=EPOCH_SECONDS,
             most=10_000,
         )
         # A plan never changes; one of twelve hours takes a few hundred KiB.
         self._plans: Known[tuple[uuid.UUID, int], Plan] = Known(
-            lambda key: self._ask(streams.load_plan, *key),
+            lambda key: in_database(streams.load_plan, *key),
             seconds=3600.0,
             most=64,
             keep_none=False,
@@ -111,7 +107,6 @@ class Delivery:
     def close(self) -> None:
         """End the threads; for tests, which make an application each."""
         self._files.shutdown()
-        self._queries.shutdown()
 
     # --- What is asked for --------------------------------------------------------------------
 
@@ -156,12 +151,12 @@ class Delivery:
         number = facts.plan_number
         if number is None:
             # Known for up to five seconds; the plan may stand since.
-            fresh = await self._ask(streams.stream_facts, link.media_id)
+            fresh = await in_database(streams.stream_facts, link.media_id)
             number = fresh.plan_number if fresh else None
         plan = await self._plans.get((link.media_id, number)) if number else None
         if plan is None or number is None:
             raise NotFound("The video is still being prepared.")
-        made = await self._ask(streams.made_of, link.media_id, number)
+        made = await in_database(streams.made_of, link.media_id, number)
         wish = parse_qs(scope["query_string"].decode("latin-1"))
         return playlists.multivariant(
             plan, number=number, made=made, with_planned=wish.get("planned") == ["1"]
@@ -201,7 +196,7 @@ class Delivery:
             raise TooManyWaiting(retry_after_seconds=2) from None
         gone = asyncio.ensure_future(_until_gone(receive))
         try:
-            rendition_id = await self._ask(
+            rendition_id = await in_database(
                 request_segment,
                 media_id=link.media_id,
                 plan_number=link.plan,
@@ -233,27 +228,11 @@ class Delivery:
     def _files(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(settings.DELIVERY_THREADS, thread_name_prefix="delivery-file")
 
-    @cached_property
-    def _queries(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(2, thread_name_prefix="delivery-query")
-
     async def _find(self, keys: Set[Key]) -> Set[Key]:
-        return await self._ask(streams.made_among, frozenset(keys))
+        return await in_database(streams.made_among, frozenset(keys))
 
     async def _object(self, scope: Scope, send: Send, key: str, kind: Kind) -> None:
         await answer_object(scope, send, store(), key, kind, threads=self._files)
-
-    async def _ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call something that asks the database, in a thread of our own."""
-
-        def call() -> T:
-            close_old_connections()
-            try:
-                return function(*args, **kwargs)
-            finally:
-                close_old_connections()
-
-        return await asyncio.get_running_loop().run_in_executor(self._queries, call)
 
 
 def _as_app_error(error: Exception) -> AppError:

@@ -139,7 +139,7 @@ async def test_segments_are_sent_without_asking_the_database(
     delivery: Delivery, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await ask(delivery, f"{folder}/1/72p/0.m4s")
-    monkeypatch.setattr(delivery, "_ask", None)
+    monkeypatch.setattr("media.delivery_app.in_database", None)
     assert (await ask(delivery, f"{folder}/1/72p/0.m4s")).status == 200
 
 
