@@ -71,18 +71,19 @@ def test_workers_may_be_killed_at_any_moment(tmp_path: Path) -> None:
     with prepared(tmp_path / "product", WORKER_PROCESSES="0", JOB_LEASE_SECONDS="2") as product:
         product.start()
         token = product.sign_up()
-        clip = make_clip(tmp_path / "clip.mp4", seconds=122, size="192x108", rate=15)
+        clip = make_clip(tmp_path / "clip.mp4", seconds=122, size="320x240", rate=10)
         workers: list[subprocess.Popen[bytes]] = []
         try:
             video_id = product.upload(clip, token)
             for _ in range(10):
                 workers.append(_worker(product))
                 _wait_for_work(product, video_id, token)
+                product.wait_for(video_id, token, "processing")
                 time.sleep(rng.uniform(0.0, 0.5))
                 os.killpg(workers[-1].pid, signal.SIGKILL)
                 workers[-1].wait()
             workers.append(_worker(product))
-            video = product.wait_for(video_id, token, "completed", seconds=90)
+            video = product.wait_for(video_id, token, "completed", seconds=240)
         finally:
             for worker in workers:
                 worker.terminate()
@@ -91,7 +92,7 @@ def test_workers_may_be_killed_at_any_moment(tmp_path: Path) -> None:
         assert sum(job["losses"] for job in jobs["results"]) >= 5
         assert all(len(r["made"]) == 1 for r in video["renditions"])
         variants = rungs_of(product, video)
-        assert [frames_of(url) for url in variants] == [122 * 15] * len(variants)
+        assert [frames_of(url) for url in variants] == [122 * 10] * len(variants)
 
 
 def _wait_for_work(product: Product, video_id: str, token: str) -> None:
@@ -102,7 +103,7 @@ def _wait_for_work(product: Product, video_id: str, token: str) -> None:
         jobs = product.call("GET", path, token=token)["results"]
         if any(datetime.fromisoformat(job["started_at"]) > began for job in jobs):
             return
-        assert (datetime.now(UTC) - began).total_seconds() < 20
+        assert (datetime.now(UTC) - began).total_seconds() < 60
         time.sleep(0.05)
 
 
