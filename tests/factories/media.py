@@ -1,5 +1,6 @@
 """Media files as tests need them: with an owner, a source made by FFmpeg, and work done or not."""
 
+import secrets
 import shutil
 import subprocess
 from collections.abc import Collection
@@ -21,6 +22,7 @@ from media.models import Plan as PlanRow
 from media.services import encoding, ingest
 from media.store import init_key, segment_key, store
 from tests.factories.jobs import make_owner
+from users.models import User
 
 
 def ffmpeg(*arguments: str) -> str:
@@ -57,6 +59,13 @@ def make_clip(
         *("-c:a", "aac", "-b:a", "64k", "-movflags", "+faststart", str(path)),
     )
     return path
+
+
+def make_user(**overrides: Any) -> User:
+    """An account with a name of its own."""
+    name = f"user-{secrets.token_hex(4)}"
+    fields = {"username": name, "email": f"{name}@example.com", "password": "long-enough-7"}
+    return User.objects.create_user(**fields | overrides)
 
 
 def make_media_file(**overrides: Any) -> MediaFile:

@@ -1,21 +1,245 @@
-"""From an uploaded file to a video of which every segment is made."""
+"""From an uploaded file to segments, by the real jobs with the real FFmpeg."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.factories.media import make_clip, make_uploaded, work_off
+from media.ffmpeg import encode
+from media.ffmpeg.errors import DamagedPiece, ToolFailed
+from media.jobs.claim import claim_job
+from media.models import Job, MediaFile, Rendition, Segment
+from media.selectors import media_shapes
+from media.services import encoding, ingest, on_demand
+from media.services.on_demand import SegmentNotPlanned, TooMuchOnDemand, request_segment
+from media.store import segment_key, store
+from tests.factories.media import (
+    Planned,
+    ffmpeg,
+    make_clip,
+    make_planned,
+    make_uploaded,
+    plan_clip,
+    work_off,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=12)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
 
 
-def test_a_clip_is_made_completely(clip: Path) -> None:
+@pytest.fixture(scope="module")
+def clip(folder: Path) -> Path:
+    return make_clip(folder / "clip.mp4", seconds=20)
+
+
+@pytest.fixture(scope="module")
+def planned(clip: Path, folder: Path) -> Planned:
+    return plan_clip(clip, folder)
+
+
+def shape_of(media_file: MediaFile) -> Any:
+    return media_shapes([MediaFile.objects.select_related("owner").get(pk=media_file.pk)])[0]
+
+
+# --- Ingest ------------------------------------------------------------------------------------
+
+
+def test_the_plan_stands_and_the_beginning_is_made_after_one_job(clip: Path) -> None:
     media_file = make_uploaded(clip)
+    work_off(kinds=[Job.Kind.INGEST])
+    shape = shape_of(media_file)
+    assert (shape["status"], shape["width"], shape["height"]) == ("processing", 128, 72)
+    assert shape["duration"] == pytest.approx(20, abs=0.1)
+    assert shape["playlist_url"].endswith("/master.m3u8")
+    assert {r["name"]: r["made"] for r in shape["renditions"]} == {
+        "72p": [[0, 0]],
+        "audio": [[0, 3]],
+    }
+
+
+def test_copied_packets_are_complete_after_one_job(folder: Path) -> None:
+    media_file = make_uploaded(make_clip(folder / "fit.mp4", codec="libx264"))
+    work_off(kinds=[Job.Kind.INGEST])
+    top = shape_of(media_file)["renditions"][0]
+    assert Rendition.objects.get(name=top["name"]).is_copy
+    assert top["status"] == "completed"
+
+
+def test_all_work_makes_every_segment_once(clip: Path) -> None:
+    media_file = make_uploaded(clip)
+    kinds = work_off()
+    shape = shape_of(media_file)
+    assert (shape["status"], shape["progress_percent"]) == ("completed", 100)
+    assert shape["poster_url"].endswith("/poster.jpg")
+    assert "audio" not in kinds
+    for rendition in Rendition.objects.all():
+        keys = [
+            segment_key(media_file.pk, 1, rendition.name, n) for n in range(rendition.segment_count)
+        ]
+        assert all(store().facts(key) for key in keys)
+        assert rendition.segments.count() == rendition.segment_count
+
+
+def test_sound_alone_is_a_track(folder: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=9", str(folder / "tone.mp3"))
+    media_file = make_uploaded(folder / "tone.mp3")
     work_off()
+    shape = shape_of(media_file)
+    assert (shape["status"], shape["kind"], shape["width"]) == ("completed", "audio", None)
+
+
+def test_a_container_that_cannot_be_sought_is_remuxed_first(clip: Path, folder: Path) -> None:
+    ffmpeg("-i", str(clip), "-c:v", "mpeg2video", "-c:a", "mp2", str(folder / "clip.ts"))
+    media_file = make_uploaded(folder / "clip.ts")
+    work_off()
+    assert shape_of(media_file)["status"] == "completed"
+    assert store().facts(f"videos/{media_file.pk}/remux.mkv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("notes.mp4", b"these are only my notes\n" * 50, "not-a-video"),
+        ("empty.mp4", b"", "empty-file"),
+        ("list.m3u8", b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "playlist-not-allowed"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_with_a_reason(
+    tmp_path: Path, name: str, content: bytes, code: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    media_file = make_uploaded(tmp_path / name)
+    work_off()
+    shape = shape_of(media_file)
+    assert (shape["status"], shape["error"]["code"]) == ("failed", code)
+    assert shape["error"]["detail"].endswith(".")
+    assert shape["playlist_url"] is None
+
+
+def test_a_truncated_file_is_refused(clip: Path, tmp_path: Path) -> None:
+    ffmpeg("-i", str(clip), "-c", "copy", str(tmp_path / "tail.mp4"))
+    whole = (tmp_path / "tail.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    media_file = make_uploaded(tmp_path / "cut.mp4")
+    work_off()
+    assert shape_of(media_file)["error"]["code"] == "truncated-file"
+
+
+def test_an_ingest_that_is_done_again_makes_no_second_plan(clip: Path) -> None:
+    media_file = make_uploaded(clip)
+    work_off(kinds=[Job.Kind.INGEST])
+    MediaFile.objects.filter(pk=media_file.pk).update(state="failed", error_code="x")
+    ingest.start_again(media_file=media_file)
+    work_off()
+    shape = shape_of(media_file)
+    assert (shape["status"], shape["error"]) == ("completed", None)
+    assert media_file.plans.count() == 1
+
+
+# --- Pieces ------------------------------------------------------------------------------------
+
+
+def test_damaged_seconds_are_told_and_the_video_completes(
+    planned: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media_file, real = make_planned(planned), encode.make_piece
+
+    def make_piece(source: Path, **arguments: Any) -> Any:
+        if arguments["number"] == 1 and not arguments["tolerate_damage"]:
+            raise DamagedPiece(1, expected_frames=60, frames=0)
+        made = real(source, **arguments)
+        short = arguments["number"] == 1
+        return [type(m)(**vars(m) | {"frames": m.frames - short}) for m in made]
+
+    monkeypatch.setattr(encode, "make_piece", make_piece)
+    _retry(media_file)
+    work_off()
+    start = planned.plan.segments("72p")[1].start_seconds
+    end = start + planned.plan.segments("72p")[1].duration_seconds
+    shape = shape_of(media_file)
+    assert (shape["status"], shape["damaged"]) == ("completed", [[start, end]])
+
+
+def test_a_job_that_fails_for_good_shows_on_its_video(
+    planned: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make_piece(source: Path, **arguments: Any) -> Any:
+        raise ToolFailed("no luck")
+
+    media_file = make_planned(planned)
+    monkeypatch.setattr(encode, "make_piece", make_piece)
+    _retry(media_file)
+    for _ in range(3):
+        Job.objects.update(run_after=None)
+        work_off()
+    shape = shape_of(media_file)
+    assert (shape["status"], shape["error"]["code"]) == ("failed", "encoding-failed")
+
+
+def test_progress_is_absolute_and_raises_the_version(planned: Planned) -> None:
+    media_file = make_planned(planned)
+    _retry(media_file)
+    before = MediaFile.objects.get(pk=media_file.pk)
+    claim = claim_job(worker="test")
+    assert claim is not None
+    encoding.perform(claim)
+    after = MediaFile.objects.get(pk=media_file.pk)
+    made = Segment.objects.count()
+    all_of_them = sum(r.segment_count for r in Rendition.objects.all())
+    assert after.progress_percent == 100 * made // all_of_them
+    assert after.version > before.version
+
+
+def _retry(media_file: MediaFile) -> None:
+    MediaFile.objects.filter(pk=media_file.pk).update(state="failed")
     media_file.refresh_from_db()
-    assert media_file.state == "completed"
+    ingest.start_again(media_file=media_file)
+
+
+# --- On demand ---------------------------------------------------------------------------------
+
+
+def request(media_file: MediaFile, number: int, rung: str = "72p") -> int:
+    return request_segment(media_id=media_file.pk, plan_number=1, rung=rung, number=number)
+
+
+def test_a_segment_from_the_middle_is_made_alone(planned: Planned) -> None:
+    media_file = make_planned(planned)
+    request(media_file, 2)
+    assert work_off() == ["on_demand"]
+    video = shape_of(media_file)["renditions"][0]
+    assert video["made"] == [[0, 0], [2, planned.plan.piece_count - 1]]
+
+
+def test_asking_again_makes_no_second_job(planned: Planned) -> None:
+    media_file = make_planned(planned)
+    for number in (1, 1, 2, 3):
+        request(media_file, number)
+    assert Job.objects.count() == 1
+
+
+def test_what_is_made_needs_no_job(planned: Planned) -> None:
+    request(make_planned(planned), 0)
+    assert Job.objects.count() == 0
+
+
+def test_only_what_is_planned_can_be_asked_for(planned: Planned) -> None:
+    media_file = make_planned(planned)
+    for number, rung in ((99, "72p"), (1, "720p")):
+        with pytest.raises(SegmentNotPlanned):
+            request(media_file, number, rung)
+
+
+def test_one_video_cannot_fill_the_queue(
+    planned: Planned, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media_file = make_planned(planned)
+    settings.ON_DEMAND_MAX_PER_MEDIA = 1
+    monkeypatch.setattr(on_demand, "ON_DEMAND_SEGMENTS", 1)
+    request(media_file, 1)
+    with pytest.raises(TooMuchOnDemand):
+        request(media_file, 2)
