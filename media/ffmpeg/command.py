@@ -115,7 +115,8 @@ def audio_command(
     """Encode the sound from segment `first` on, as fragments of about half a second to stdout.
 
     The output has exactly the planned number of frames: silence is added where the source has
-    none, and what is beyond the end is left out.
+    none, and what is beyond the ends is left out. Gaps are filled after the change of rate, since
+    `first_pts` counts in samples of what comes in.
     """
     audio = _audio(plan)
     start = audio.marks[first]
@@ -128,8 +129,9 @@ def audio_command(
     layout = "mono" if audio.channels == 1 else "stereo"
     graph = (
         f"[0:{audio.stream_index}]asetpts=PTS-{float(plan.origin_seconds):.9f}/TB,"
-        f"aresample={audio.sample_rate}:async=1:first_pts={warm},"
+        f"aresample={audio.sample_rate},"
         f"aformat=sample_fmts=fltp:channel_layouts={layout},"
+        f"atrim=start_pts={warm},aresample=async=1:first_pts={warm},"
         f"apad,atrim=end_sample={end - warm + AUDIO_FRAME_SAMPLES}[a]"
     )
     return [
