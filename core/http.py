@@ -90,20 +90,23 @@ _HEADERS = {
 def security_headers(get_response: Any) -> Any:
     """Middleware: the headers that every page of ours carries."""
 
-    def finish(response: HttpResponseBase) -> HttpResponseBase:
+    def finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
+        if request.path.startswith("/api/"):
+            # What an account sees, tokens included, stays out of every cache unless a view knows.
+            response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
     if iscoroutinefunction(get_response):
 
         async def asynchronous(request: HttpRequest) -> HttpResponseBase:
-            return finish(await get_response(request))
+            return finish(request, await get_response(request))
 
         return markcoroutinefunction(asynchronous)
 
     def synchronous(request: HttpRequest) -> HttpResponseBase:
-        return finish(get_response(request))
+        return finish(request, get_response(request))
 
     return synchronous
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import quote_etag
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition, require_safe
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
@@ -111,6 +112,7 @@ def _text() -> tuple[bytes, str]:
 
 
 @require_safe
+@cache_control(public=True, no_cache=True)
 @condition(etag_func=lambda request: _text()[1])
 def schema(request: HttpRequest) -> HttpResponse:
     """`GET /api/schema/`: the document as JSON."""
