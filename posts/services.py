@@ -100,6 +100,8 @@ def delete_post(*, actor: User, post_id: UUID) -> None:
     post = find_post(viewer=actor, post_id=post_id)
     if not permissions.may_delete_post(actor, post):
         raise Forbidden("Only its author can delete a post.")
+    # Likes and comments raise a count of the post: whoever comes now waits, and finds it gone.
+    Post.objects.select_for_update().filter(pk=post_id).first()
     _end_playback_links(post_id)
     shown = PostMedia.objects.filter(post_id=post_id)
     media_ids = tuple(shown.values_list("media_file_id", flat=True))

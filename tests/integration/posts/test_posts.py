@@ -1,10 +1,13 @@
 import json
 import uuid
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
+from core.errors import NotFound
 from core.events import Event, subscribe, unsubscribe
 from media.events import MediaChanged
 from media.models import MediaFile
@@ -15,6 +18,7 @@ from posts.events import PostCreated, PostDeleted, PostUpdated
 from posts.models import Feed, Post
 from tests.factories.posts import make_comment, make_media, make_post
 from tests.factories.users import client_of, make_user
+from tests.racing import at_once
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -171,6 +175,32 @@ def test_deleting_a_post_takes_its_comments_and_leaves_its_media(ada: User) -> N
     assert MediaFile.objects.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_post_can_be_deleted_while_people_like_and_discuss_it(ada: User) -> None:
+    people = [make_user(f"user{number}") for number in range(8)]
+
+    def outcome(act: Callable[[], object]) -> str:
+        try:
+            act()
+        except NotFound:
+            return "not found"
+        return "done"
+
+    for _ in range(5):
+        pk = make_post(ada).pk
+        acts: list[Callable[[], object]] = [
+            partial(services.like_post, actor=person, post_id=pk) for person in people
+        ]
+        acts += [
+            partial(services.create_comment, actor=person, post_id=pk, text="Hi")
+            for person in people
+        ]
+        acts.insert(4, partial(services.delete_post, actor=ada, post_id=pk))
+        outcomes = at_once([partial(outcome, act) for act in acts], threads=9)
+        assert outcomes[4] == "done"
+    assert not Post.objects.exists()
+
+
 # --- Media are seen through posts ----------------------------------------------------------------
 
 
@@ -215,7 +245,7 @@ def test_each_change_is_told_once_with_its_version(ada: User, heard: list[Event]
         PostCreated(post_id=post.pk, author_id=ada.pk, listed=True, feed_version=1),
         PostUpdated(post_id=post.pk, version=1),
         MediaChanged(media_id=clip.pk, owner_id=ada.pk, version=1),
-        PostDeleted(post_id=post.pk),
+        PostDeleted(post_id=post.pk, media_ids=(clip.pk,)),
     ]
 
 
