@@ -33,6 +33,7 @@ def test_every_route_of_ours_is_in_the_document(served: dict[str, Any]) -> None:
     described = {re.sub(r"{\w+}", "{}", path).rstrip("/") for path in served["paths"]}
     missing = [route for route in django_routes() if route not in described]
     assert missing == []
+    assert len(described) == len(served["paths"]), "one spelling of each route is enough"
 
 
 def test_every_operation_has_its_own_name_and_tells_of_errors(served: dict[str, Any]) -> None:

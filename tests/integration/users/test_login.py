@@ -49,6 +49,10 @@ def test_the_access_token_opens_the_api(ada: User) -> None:
     assert answer.json()["username"] == "ada"
 
 
+def test_tokens_stay_out_of_caches(ada: User) -> None:
+    assert log_in()["Cache-Control"] == "private, no-store"
+
+
 def refusals(ada: User) -> dict[str, Any]:
     make_user("gone", is_active=False)
     make_user("passwordless", password=None)
