@@ -63,6 +63,30 @@ def test_an_upload_pauses_and_goes_on_after_a_reload(
     assert ana.complaints == []
 
 
+def test_an_upload_outlives_a_broken_network(
+    visit: Callable[..., Visitor], make_clip: Callable[..., Path]
+) -> None:
+    ana = visit().join()
+    ana.page.goto("/upload")
+    network = ana.context.new_cdp_session(ana.page)
+    slow = {"offline": False, "latency": 20, "downloadThroughput": -1, "uploadThroughput": 8e6}
+    network.send("Network.enable")
+    network.send("Network.emulateNetworkConditions", slow)
+    ana.choose(make_clip("walk.mp4", seconds=16, kbps=14_000))
+    row = ana.row("walk.mp4")
+    for _ in range(200):
+        if percent(ana, "walk.mp4") >= 40:
+            break
+        ana.page.wait_for_timeout(50)
+    network.send("Network.emulateNetworkConditions", slow | {"offline": True})
+    expect(row).to_have_attribute("data-stage", "broken")
+    expect(row.get_by_text("The connection broke")).to_be_visible()
+    network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    expect(row).to_have_attribute("data-stage", "arrived", timeout=30_000)
+    ana.forgive("ERR_INTERNET_DISCONNECTED|WebSocket")
+    assert ana.complaints == []
+
+
 def test_another_file_does_not_continue_an_unfinished_upload(
     visit: Callable[..., Visitor], make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -1,9 +1,9 @@
 /** hls.js, kept to the levels whose segments exist where the viewer is. */
 
-import Hls, { type ErrorData } from "hls.js";
+import Hls, { type ErrorData, type Fragment } from "hls.js";
 import type { Engine, EngineEvents, Made } from "./engine.ts";
 import { PatientLoader } from "./patient-loader.ts";
-import { levelWindow, type Ranges } from "./window.ts";
+import { isWorthReplacing, levelWindow, type Ranges, type Situation } from "./window.ts";
 
 /** What must be made ahead of the next segment before a level is chosen. */
 const AHEAD_SECONDS = 8;
@@ -13,6 +13,10 @@ const BUFFER_COMPLETE_SECONDS = 60;
 const FIRST_GUESS_BPS = 4_000_000;
 const RECOVERIES = 3;
 const TICK_MS = 1000;
+/** What is loaded twice is paid twice: not more often than this. */
+const SHARPEN_EVERY_MS = 8000;
+const FLUSH_MS = 3000;
+const UNKNOWN = Number.MAX_SAFE_INTEGER;
 
 /** `…/{plan}/{rung}/index.m3u8`: the playlist's address names its rung. */
 function rungOf(url: string): string {
@@ -27,6 +31,11 @@ export class HlsEngine implements Engine {
   private made = new Map<string, Ranges>();
   private isComplete = false;
   private recoveries = 0;
+  /** The level that each buffered segment was loaded as. */
+  private readonly loadedAs = new Map<number, number>();
+  private sharpenedAt = -Infinity;
+  /** Where loading goes on after the buffer is emptied; null where it goes on at its end. */
+  private replacingFrom: number | null = null;
 
   static isSupported(): boolean {
     return Hls.isSupported();
@@ -47,8 +56,11 @@ export class HlsEngine implements Engine {
     // Before hls.js hears of a seek itself: it must already know which level to take there.
     video.addEventListener("seeking", this.update);
     this.hls.on(Hls.Events.MANIFEST_PARSED, () => this.onManifest());
-    this.hls.on(Hls.Events.FRAG_BUFFERED, () => {
+    this.hls.on(Hls.Events.FRAG_BUFFERED, (_event, { frag }) => {
       this.recoveries = 0;
+      if (frag.type !== "main") return;
+      this.loadedAs.set(frag.sn as number, frag.level);
+      this.replacingFrom = null;
       this.update();
     });
     this.hls.on(Hls.Events.LEVEL_UPDATED, this.update);
@@ -75,6 +87,7 @@ export class HlsEngine implements Engine {
     this.hls.config.maxBufferLength = Math.min(seconds, 30);
     this.hls.config.maxMaxBufferLength = seconds;
     this.update();
+    this.sharpen();
   }
 
   seek(seconds: number): void {
@@ -109,35 +122,74 @@ export class HlsEngine implements Engine {
 
   /** Tell hls.js the lowest and the highest level that it may choose by itself now. */
   private readonly update = (): void => {
+    if (this.hls.levels.length > 0) this.allow(this.replacingFrom ?? this.nextToLoad());
+  };
+
+  private allow(from: number): void {
+    const { min, max } = levelWindow(this.situation(from));
+    this.hls.autoLevelCapping = max;
+    this.hls.config.minAutoBitrate = this.hls.levels[min]?.maxBitrate ?? 0;
+  }
+
+  /** Load again what waits in the buffer, where something sharper was made of it meanwhile. */
+  private sharpen(): void {
     const { hls } = this;
-    if (hls.levels.length === 0) return;
-    const { from, needed, last } = this.position();
-    const { min, max } = levelWindow({
+    const since = performance.now() - this.sharpenedAt;
+    if (!hls.autoLevelEnabled || !this.fragments.length || since < SHARPEN_EVERY_MS) return;
+    const from = this.segmentAt(this.video.currentTime) + 1;
+    const waiting = this.loadedAs.get(from);
+    if (from >= this.nextToLoad() || waiting === undefined) return;
+    const situation = this.situation(from);
+    // One more than usual: hls.js decides where exactly the buffer is cut.
+    if (!isWorthReplacing({ ...situation, needed: situation.needed + 1 }, waiting)) return;
+    this.sharpenedAt = performance.now();
+    this.replacingFrom = from;
+    setTimeout(() => {
+      this.replacingFrom = null;
+    }, FLUSH_MS);
+    this.allow(from);
+    // By itself, as before; but this empties the buffer after the next segment.
+    hls.nextLevel = -1;
+  }
+
+  private situation(from: number): Situation {
+    const { hls, video } = this;
+    const last = (this.fragments.at(-1)?.sn as number | undefined) ?? UNKNOWN;
+    return {
       levels: hls.levels.map((level) => ({
         bitrate: level.bitrate,
         shortSide: Math.min(level.width || 0, level.height || 0),
         made: this.isComplete ? [[0, last]] : (this.made.get(rungOf(level.url[0] ?? "")) ?? []),
       })),
       from,
-      needed,
+      needed: this.neededFrom(from),
       last,
       bandwidth: hls.bandwidthEstimate || FIRST_GUESS_BPS,
-      screen: Math.min(this.video.clientWidth, this.video.clientHeight) * devicePixelRatio,
-    });
-    hls.autoLevelCapping = max;
-    hls.config.minAutoBitrate = hls.levels[min]?.maxBitrate ?? 0;
-  };
+      screen: Math.min(video.clientWidth, video.clientHeight) * devicePixelRatio,
+    };
+  }
 
-  /** The next segment that will be loaded, in numbers of the plan. */
-  private position(): { from: number; needed: number; last: number } {
-    const details = this.hls.levels.find((level) => level.details)?.details;
-    if (!details?.fragments.length) return { from: 0, needed: 1, last: Number.MAX_SAFE_INTEGER };
-    const next = this.bufferedUntil(this.video.currentTime);
-    const fragments = details.fragments;
-    const found = fragments.findIndex((fragment) => next < fragment.end - 0.1);
-    const index = found < 0 ? fragments.length - 1 : found;
-    const needed = Math.max(1, Math.ceil(AHEAD_SECONDS / details.averagetargetduration!));
-    return { from: fragments[index]!.sn as number, needed, last: details.endSN };
+  /** How many segments make up what must be there in a moment; they differ in length. */
+  private neededFrom(from: number): number {
+    const ahead = this.fragments.filter((fragment) => (fragment.sn as number) >= from);
+    const until = (ahead[0]?.start ?? 0) + AHEAD_SECONDS;
+    return Math.max(1, ahead.filter((fragment) => fragment.start < until).length);
+  }
+
+  /** All segments of the plan, as some level's playlist lists them; alike for every level. */
+  private get fragments(): Fragment[] {
+    return this.hls.levels.find((level) => level.details)?.details?.fragments ?? [];
+  }
+
+  private segmentAt(time: number): number {
+    const { fragments } = this;
+    const found = fragments.find((fragment) => time < fragment.end - 0.1) ?? fragments.at(-1);
+    return (found?.sn as number | undefined) ?? 0;
+  }
+
+  /** The number of the segment that will be loaded next. */
+  private nextToLoad(): number {
+    return this.segmentAt(this.bufferedUntil(this.video.currentTime));
   }
 
   private bufferedUntil(time: number): number {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { covers, levelWindow, type Level, type Situation } from "./window.ts";
+import { covers, isWorthReplacing, levelWindow, type Level, type Situation } from "./window.ts";
 
 const all: [number, number][] = [[0, 9]];
 const none: [number, number][] = [];
@@ -57,4 +57,14 @@ test("a small player does not load what nobody sees", () => {
 test("a slow line with nothing but the copied top rung plays that", () => {
   const now = situation([none, none, none, none, none, all], { bandwidth: 500_000 });
   assert.deepEqual(levelWindow(now), { min: 5, max: 5 });
+});
+
+test("what waits in the buffer is replaced by what is clearly sharper, and made", () => {
+  const early: [number, number][] = [[0, 5]];
+  const now = situation([early, early, early, early, early, none], { from: 3 });
+  assert.ok(isWorthReplacing(now, 2));
+  assert.ok(!isWorthReplacing(now, 4));
+  assert.ok(!isWorthReplacing({ ...now, from: 5 }, 2), "not made far enough");
+  assert.ok(!isWorthReplacing({ ...now, bandwidth: 900_000 }, 2), "too much for the line");
+  assert.ok(!isWorthReplacing({ ...now, screen: 300 }, 2), "nobody would see it");
 });

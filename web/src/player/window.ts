@@ -73,3 +73,21 @@ export function levelWindow(now: Situation): Window {
   const seen = enough < 0 ? run.max : Math.min(run.max, enough);
   return { min: run.min, max: Math.max(run.min, seen) };
 }
+
+/** So much more detail is worth loading again what waits in the buffer. */
+const SHARPER = 1.3;
+
+/**
+ * Whether what waits in the buffer at `now.from`, loaded as level `waiting`, should be replaced
+ * by something sharper that has been made meanwhile.
+ */
+export function isWorthReplacing(now: Situation, waiting: number): boolean {
+  const { min, max } = levelWindow(now);
+  const best = now.levels.findLastIndex(
+    ({ bitrate }, index) => index >= min && index <= max && bitrate <= now.bandwidth * SAFE,
+  );
+  const end = Math.min(now.from + now.needed - 1, now.last);
+  const [old, sharp] = [now.levels[waiting], now.levels[best]];
+  if (!old || !sharp || !covers(sharp.made, now.from, end)) return false;
+  return sharp.shortSide >= old.shortSide * SHARPER;
+}
