@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from media.jobs.claim import Claim
 
 ROOT = Path(__file__).resolve().parent.parent
-#: What a job's process is called, so that those left behind can be counted.
-MARK = "REELAY_CHAOS"
 TIMEOUT_SECONDS = 240.0
 
 
@@ -46,7 +44,7 @@ def perform(claim: "Claim") -> None:
     with Path(os.environ["CHAOS_LEDGER"]).open("a") as ledger:
         ledger.write(f"{claim.job.pk} {claim.token} {time.time()}\n")
     until = time.monotonic() + claim.job.args["seconds"]
-    process = run.start([sys.executable, "-c", "import time; time.sleep(600)", MARK])
+    process = run.start([sys.executable, "-c", "import time; time.sleep(600)", _mark()])
     try:
         while time.monotonic() < until:
             claim.check()
@@ -81,6 +79,7 @@ class Chaos:
         self.folder, self.jobs, self.kills_wanted, self.every = folder, jobs, kills, every
         self.ledger = folder / "ledger"
         self.ledger.touch()
+        os.environ["CHAOS_LEDGER"] = str(self.ledger)
         self.kills = 0
         #: Per killed claim (job, token): when.
         self.killed: dict[tuple[str, int], float] = {}
@@ -95,7 +94,6 @@ class Chaos:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, "CHAOS_LEDGER": str(self.ledger)},
             )
 
     def run(self) -> float:
@@ -168,12 +166,17 @@ class Chaos:
         )
 
 
+def _mark() -> str:
+    """What the processes of this run's jobs are called, so that those left behind are found."""
+    return f"chaos={os.environ['CHAOS_LEDGER']}"
+
+
 def _orphans() -> int:
     """Processes of jobs that outlived their workers."""
     count = 0
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            count += MARK.encode() in file.read_bytes()
+            count += _mark().encode() in file.read_bytes()
         except OSError:
             continue
     return count

@@ -109,7 +109,7 @@ def start(
     dies_with_thread: bool = True,
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, within `limits`. Then `supervise` it."""
-    prefix = _death_signal_prefix() if dies_with_thread else ()
+    prefix = _death_signal_prefix(os.getpid()) if dies_with_thread else ()
     process = subprocess.Popen(
         [*prefix, *argv],
         stdin=subprocess.PIPE if takes_input else subprocess.DEVNULL,
@@ -311,7 +311,14 @@ def _bare_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 @cache
-def _death_signal_prefix() -> tuple[str, ...]:
-    """What asks the kernel to end a process with its parent, without code between fork and exec."""
+def _death_signal_prefix(parent_pid: int) -> tuple[str, ...]:
+    """What asks the kernel to end a process with its parent, without code between fork and exec.
+
+    A parent that was killed before the kernel was asked sends no signal any more: the shell sees
+    that the process has another parent by now, and ends it.
+    """
     setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
-    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
+    if setpriv is None:
+        return ()
+    check = '[ "$PPID" = "$0" ] || exit 1; exec "$@"'
+    return (setpriv, "--pdeathsig", "KILL", "--", "/bin/sh", "-c", check, str(parent_pid))

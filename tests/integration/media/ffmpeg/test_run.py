@@ -15,7 +15,7 @@ import pytest
 from media.ffmpeg.binary import ffmpeg_binary
 from media.ffmpeg.child_process import ask
 from media.ffmpeg.errors import ToolFailed, ToolStalled, ToolTimedOut
-from media.ffmpeg.run import Limits, Watch, run, start, supervise
+from media.ffmpeg.run import Limits, Watch, _death_signal_prefix, run, start, supervise
 
 ENDLESS = ("-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc", "-f", "null", "-")
 
@@ -179,6 +179,14 @@ def test_processes_die_with_a_killed_caller(kind: str) -> None:
     caller.wait()
     assert pids
     wait_until_gone(pids)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the death of a parent")
+def test_a_caller_killed_before_its_process_asked_for_the_signal_leaves_nothing() -> None:
+    gone = os.getpid() + 1
+    prefix = _death_signal_prefix(gone)
+    assert prefix, "setpriv is missing (util-linux)"
+    assert subprocess.run([*prefix, "sleep", "60"], timeout=10, check=False).returncode == 1
 
 
 def test_a_child_that_dies_is_a_failure() -> None:
