@@ -4,6 +4,9 @@ from django.apps import AppConfig
 
 from core import health
 
+#: How often sessions and keys that are over are deleted; none of them counts any more.
+SESSION_SWEEP_SECONDS = 3600.0
+
 
 class MediaConfig(AppConfig):
     """Uploads, encoding, playback, and the work that outlives a process."""
@@ -16,9 +19,11 @@ class MediaConfig(AppConfig):
         from media.jobs import hooks
         from media.jobs.health import worker
         from media.services import deletion, encoding, uploads
+        from users.services import forget_expired
 
         health.register_check("worker", worker)
         hooks.on_failed(encoding.job_failed)
         hooks.every(deletion.SWEEP_SECONDS, "orphans", deletion.sweep_orphans)
         hooks.every(uploads.SWEEP_SECONDS, "abandoned uploads", uploads.expire_uploads)
         hooks.every(uploads.FINISH_SECONDS, "full uploads", uploads.finish_full_uploads)
+        hooks.every(SESSION_SWEEP_SECONDS, "expired sessions", forget_expired)

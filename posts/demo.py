@@ -230,7 +230,12 @@ def _upload(path: Path, clip: Clip, owner: User) -> MediaFile:
     upload = uploads.create_upload(
         actor=owner,
         length_bytes=size,
-        metadata={"filename": clip.filename, "title": clip.title, "filetype": "video/mp4"},
+        metadata={
+            "filename": clip.filename,
+            "title": clip.title,
+            "filetype": "video/mp4",
+            "visibility": "public",
+        },
         header="",
     )
     claim = uploads.claim_upload(actor=owner, upload_id=upload.pk, offset_bytes=0, size_bytes=size)

@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -21,9 +20,8 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from core.errors import Conflict, Invalid
 from users.authentication import signed_in
-from users.models import IdempotencyKey
+from users.models import IDEMPOTENCY_KEYS_LIVE, IdempotencyKey
 
-KEEP = timedelta(hours=24)
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 Handler = Callable[..., Response]
@@ -72,7 +70,7 @@ def _claim(request: Request, key: str) -> IdempotencyKey:
     fingerprint = _fingerprint(request)
     actor = signed_in(request)
     IdempotencyKey.objects.filter(
-        user=actor, key=key, created_at__lt=timezone.now() - KEEP
+        user=actor, key=key, created_at__lt=timezone.now() - IDEMPOTENCY_KEYS_LIVE
     ).delete()
     # Under PostgreSQL the insert waits for a request that holds the same key to end.
     record, _ = IdempotencyKey.objects.get_or_create(

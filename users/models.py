@@ -1,6 +1,7 @@
 """Accounts and their profiles."""
 
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
@@ -122,6 +123,10 @@ class UsedToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} used at {self.used_at}"
+
+
+#: How long a key is remembered.
+IDEMPOTENCY_KEYS_LIVE = timedelta(hours=24)
 
 
 class IdempotencyKey(models.Model):

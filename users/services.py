@@ -8,13 +8,14 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.utils import timezone
 
 from core.errors import Invalid
 from core.events import publish
 from users import tokens
 from users.errors import AlreadyTaken, InvalidCredentials, RegistrationClosed
 from users.events import UserChanged
-from users.models import User
+from users.models import IDEMPOTENCY_KEYS_LIVE, IdempotencyKey, Session, User
 
 
 def register(*, username: str, email: str, password: str) -> User:
@@ -92,3 +93,11 @@ def _refuse_weak(password: str, user: User) -> None:
     except ValidationError as error:
         errors = [{"pointer": "#/password", "detail": message} for message in error.messages]
         raise Invalid("Some fields are not valid.", errors=errors) from error
+
+
+def forget_expired() -> int:
+    """Delete sessions (with their tokens) and idempotency keys that are over. Idempotent."""
+    now = timezone.now()
+    sessions, _ = Session.objects.filter(expire_date__lt=now).delete()
+    keys, _ = IdempotencyKey.objects.filter(created_at__lt=now - IDEMPOTENCY_KEYS_LIVE).delete()
+    return sessions + keys
