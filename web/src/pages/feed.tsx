@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { api, explain, samePath } from "../api/client.ts";
-import type { Page, Post } from "../api/types.ts";
+import type { Page, Post, Progress } from "../api/types.ts";
 import { live, useTopic } from "../live/index.ts";
 import type { WireMessage } from "../live/topic.ts";
 import { Age, Avatar, PageTitle } from "../parts/basics.tsx";
@@ -70,11 +70,18 @@ function amend(id: string, change: Partial<Post>): void {
   posts.value = posts.value.map((post) => (post.id === id ? { ...post, ...change } : post));
 }
 
+/** The same for the video that a card shows: its poster, and how far it is. */
+function amendVideo(id: string, news: Progress): void {
+  const post = posts.value?.find((each) => each.id === id);
+  const [video, ...others] = post?.videos ?? [];
+  if (video) amend(id, { videos: [{ ...video, ...news }, ...others] });
+}
+
 /** Follow a post while its card is on the screen: its numbers stay true. */
 function useLiveCard(post: Post) {
   const card = useRef<HTMLElement>(null);
   useEffect(() => {
-    let stop: (() => void) | undefined;
+    const stops: (() => void)[] = [];
     const follower = {
       onSnapshot: (data: unknown) => {
         const { likes, liked, comments, version, text } = data as Post;
@@ -91,11 +98,18 @@ function useLiveCard(post: Post) {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const leave = () => {
       clearTimeout(timer);
-      stop?.();
-      stop = undefined;
+      for (const stop of stops.splice(0)) stop();
     };
     const follow = () => {
-      stop ??= live.follow(`post:${post.id}`, follower, post.version);
+      stops.push(live.follow(`post:${post.id}`, follower, post.version));
+      const video = post.videos[0];
+      if (!video || video.status === "completed" || video.status === "failed") return;
+      const take = (news: unknown) => amendVideo(post.id, news as Progress);
+      const maker = {
+        onSnapshot: take,
+        onMessage: ({ type, data }: WireMessage) => type === "media.progress" && take(data),
+      };
+      stops.push(live.follow(`media:${video.video_id}`, maker, video.version));
     };
     const observer = new IntersectionObserver(([entry]) => {
       leave();
@@ -113,7 +127,7 @@ function useLiveCard(post: Post) {
 
 function Card({ post }: { post: Post }) {
   const card = useLiveCard(post);
-  const video = post.videos?.[0];
+  const video = post.videos[0];
   const title = video?.title || video?.filename || post.text.slice(0, 80) || "Untitled";
   const link = (
     <a class="card-link" href={`/p/${post.id}`}>

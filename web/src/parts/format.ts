@@ -25,9 +25,9 @@ export function fullDate(iso: string): string {
   return new Date(iso).toLocaleString(language, { dateStyle: "long", timeStyle: "short" });
 }
 
-/** "4:07", "1:02:30". */
+/** "4:07", "1:02:30"; nothing that can be watched lasts no time at all. */
 export function clock(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
+  const whole = Math.max(seconds > 0 ? 1 : 0, Math.round(seconds));
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const shown = parts[0] ? parts : parts.slice(1);
   return shown.map((part, i) => (i ? String(part).padStart(2, "0") : String(part))).join(":");
