@@ -95,8 +95,8 @@ def _why_indexed_keyframes_are_not_copied(source: Inspector) -> str:
     if not packets.positions:
         return ""
     with Path(source.path).open("rb") as file:
-        for index in packets.key_indexes:
-            file.seek(packets.positions[index])
+        for index, position in packets.positions.items():
+            file.seek(position)
             data = file.read(min(packets.sizes[index], KEYFRAME_HEAD_BYTES))
             reason = why_keyframe_is_not_copied(data, source.video.codec_context.extradata)
             if reason:

@@ -7,6 +7,7 @@ reading the packets; `media.ffmpeg.timelines` checks the result against real pac
 from __future__ import annotations
 
 import struct
+import sys
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,10 +22,12 @@ _TABLE = (b"mdia", b"minf", b"stbl")
 
 @dataclass(frozen=True, kw_only=True)
 class TrackTable:
-    """Of one track: decode time and composition offset of each sample, in its own timescale."""
+    """Of one track: times of each sample in its own timescale, sizes, and which are keyframes."""
 
     decode_times: array[int]
     offsets: array[int]
+    sizes: array[int]
+    key_indexes: array[int]
     end: int
     descriptions: int
     edits: int
@@ -54,9 +57,11 @@ def track_table(moov: bytes, index: int) -> TrackTable | None:
     trak = traks[index]
     found = {
         name: [moov[box.start + 4 : box.end] for box in find(moov, *_TABLE, name, within=trak)]
-        for name in (b"stts", b"ctts", b"stsd")
+        for name in (b"stts", b"ctts", b"stsd", b"stsz", b"stss")
     }
-    if len(found[b"stts"]) != 1 or len(found[b"ctts"]) > 1 or len(found[b"stsd"]) != 1:
+    if any(len(found[name]) != 1 for name in (b"stts", b"stsd", b"stsz")):
+        return None
+    if len(found[b"ctts"]) > 1 or len(found[b"stss"]) > 1:
         return None
     times = array("q")
     time = 0
@@ -72,9 +77,18 @@ def track_table(moov: bytes, index: int) -> TrackTable | None:
                 return None
             offsets.extend([offset] * count)
     offsets.extend([0] * (len(times) - len(offsets)))
+    sizes = _numbers(found[b"stsz"][0][4:])
+    if len(sizes) != len(times):
+        return None
+    if found[b"stss"]:
+        keys = array("q", (number - 1 for number in _numbers(found[b"stss"][0])))
+    else:
+        keys = array("q", range(len(times)))
     return TrackTable(
         decode_times=times,
         offsets=offsets,
+        sizes=sizes,
+        key_indexes=keys,
         end=time,
         descriptions=int.from_bytes(found[b"stsd"][0][:4], "big"),
         edits=sum(
@@ -82,6 +96,16 @@ def track_table(moov: bytes, index: int) -> TrackTable | None:
             for box in find(moov, b"edts", b"elst", within=trak)
         ),
     )
+
+
+def _numbers(table: bytes) -> array[int]:
+    """The entries of a table of 32-bit numbers that begins with their number."""
+    count = int.from_bytes(table[:4], "big")
+    rows = array("I")
+    rows.frombytes(table[4 : 4 + 4 * count][: (len(table) - 4) // 4 * 4])
+    if sys.byteorder == "little":
+        rows.byteswap()
+    return array("q", rows)
 
 
 def _pairs(table: bytes, layout: str) -> Iterator[tuple[int, int]]:

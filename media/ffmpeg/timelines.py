@@ -6,9 +6,11 @@ Runs in the child process only.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,12 @@ from media.ffmpeg.sample_table import read_moov, track_table
 
 #: So many packets are read and compared before the index of a file is trusted.
 PACKETS_TO_COMPARE = 48
+
+#: At least so many entries of FFmpeg's index are compared with the tables, all over the file.
+_ENTRIES_TO_COMPARE = 2000
+
+#: And all of so many at its beginning and end, where an edit list cuts.
+_EDGE_ENTRIES = 64
 
 
 @dataclass(kw_only=True)
@@ -27,7 +35,7 @@ class Packets:
     sizes: array[int] = field(default_factory=lambda: array("q"))
     key_indexes: array[int] = field(default_factory=lambda: array("q"))
     discarded: set[int] = field(default_factory=set)
-    positions: Sequence[int] = ()
+    positions: Mapping[int, int] = field(default_factory=dict)
     last_duration: int = 0
     descriptions: int = 1
 
@@ -47,10 +55,11 @@ class Packets:
         What is shown before the first keyframe cannot be decoded and is left out.
         """
         first = self.shown_at[self.key_indexes[0]] if self.key_indexes else None
-        rows: Iterable[tuple[int, int]] = zip(self.shown_at, self.sizes, strict=True)
+        rows = list(zip(self.shown_at, self.sizes, strict=True))
         if self.discarded:
             rows = [row for index, row in enumerate(rows) if index not in self.discarded]
-        return sorted(row for row in rows if first is None or row[0] >= first)
+        rows.sort()
+        return rows if first is None else rows[bisect_left(rows, (first, 0)) :]
 
     def keys(self) -> list[int]:
         """Timestamps of all keyframes, ascending, discarded ones included."""
@@ -59,7 +68,7 @@ class Packets:
     def is_closed(self) -> bool:
         """Whether no packet after a keyframe is shown before it, so that GOPs stand alone."""
         keys = set(self.key_indexes)
-        least = self.shown_at[-1]
+        least = max(self.shown_at)
         for index in range(len(self.shown_at) - 1, -1, -1):
             time = self.shown_at[index]
             if index in keys and least < time:
@@ -75,28 +84,38 @@ def from_index(path: Path, size_bytes: int, stream: Any, moov: bytes | None) -> 
     """
     table = track_table(moov, stream.index) if moov else None
     entries = stream.index_entries
-    if table is None or not len(entries) or len(entries) != len(table.decode_times):
+    count = len(entries)
+    if table is None or not count or count != len(table.decode_times):
         return None
-    shift = entries[0].timestamp - table.decode_times[0]
-    packets = Packets(descriptions=table.descriptions)
-    positions = array("q")
-    for index, (entry, time, offset) in enumerate(
-        zip(entries, table.decode_times, table.offsets, strict=True)
-    ):
-        if entry.timestamp != time + shift:
-            return None
-        packets.shown_at.append(time + offset)
-        packets.sizes.append(entry.size)
-        positions.append(entry.pos)
-        if entry.is_keyframe:
-            packets.key_indexes.append(index)
-        if entry.is_discard:
-            packets.discarded.add(index)
-    if max(p + s for p, s in zip(positions, packets.sizes, strict=True)) > size_bytes:
+    times, keys = table.decode_times, frozenset(table.key_indexes)
+    shift = entries[0].timestamp - times[0]
+    furthest = 0
+    discarded = set()
+    step = max(count // _ENTRIES_TO_COMPARE, 1) if table.edits <= 1 else 1
+    edge = min(_EDGE_ENTRIES, count)
+    while True:
+        for index in {*range(0, count, step), *range(edge), *range(count - edge, count)}:
+            entry = entries[index]
+            said = (times[index] + shift, table.sizes[index], index in keys)
+            if (entry.timestamp, entry.size, bool(entry.is_keyframe)) != said:
+                return None
+            furthest = max(furthest, entry.pos + entry.size)
+            if entry.is_discard:
+                discarded.add(index)
+        if step == 1 or not discarded & {edge - 1, count - edge}:
+            break
+        step = 1  # The edit list cuts off more than an edge: find all of it.
+    if furthest > size_bytes:
         raise truncated()
-    packets.positions = positions
-    packets.last_duration = table.end - table.decode_times[-1]
-    return packets
+    return Packets(
+        shown_at=array("q", map(add, times, table.offsets)),
+        sizes=table.sizes,
+        key_indexes=table.key_indexes,
+        discarded=discarded,
+        positions={index: entries[index].pos for index in keys} if len(keys) < count else {},
+        last_duration=table.end - times[-1],
+        descriptions=table.descriptions,
+    )
 
 
 def settle(packets: Packets, sample: Packets) -> bool:

@@ -16,6 +16,7 @@ def numbers(*values: int) -> bytes:
 
 def moov(stts: bytes, ctts: bytes, descriptions: int = 1) -> bytes:
     tables = box(b"stsd", numbers(0, descriptions)) + box(b"stts", stts) + box(b"ctts", ctts)
+    tables += box(b"stsz", numbers(0, 0, 3, 7, 8, 9)) + box(b"stss", numbers(0, 2, 1, 3))
     return box(b"trak", box(b"mdia", box(b"minf", box(b"stbl", tables))))
 
 
@@ -24,6 +25,8 @@ def test_offsets_and_times_are_unrolled() -> None:
     assert table
     assert list(table.decode_times) == [0, 10, 20]
     assert list(table.offsets) == [20, -10, -10]
+    assert list(table.sizes) == [7, 8, 9]
+    assert list(table.key_indexes) == [0, 2]
     assert table.end == 50
 
 
@@ -33,6 +36,10 @@ def test_a_table_that_claims_billions_of_samples_is_not_relied_on() -> None:
 
 def test_offsets_for_more_samples_than_there_are_are_not_relied_on() -> None:
     assert track_table(moov(numbers(0, 1, 2, 10), numbers(0, 1, 3, 1)), 0) is None
+
+
+def test_sizes_for_fewer_samples_than_there_are_are_not_relied_on() -> None:
+    assert track_table(moov(numbers(0, 1, 4, 10), numbers(0, 0)), 0) is None
 
 
 def test_a_track_that_is_not_there_has_no_table() -> None:
