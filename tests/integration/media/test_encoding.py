@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from media.ffmpeg import encode
 from media.ffmpeg.errors import DamagedPiece, ToolFailed
@@ -132,8 +133,7 @@ def test_a_truncated_file_is_refused(clip: Path, tmp_path: Path) -> None:
 def test_an_ingest_that_is_done_again_makes_no_second_plan(clip: Path) -> None:
     media_file = make_uploaded(clip)
     work_off(kinds=[Job.Kind.INGEST])
-    MediaFile.objects.filter(pk=media_file.pk).update(state="failed", error_code="x")
-    ingest.start_again(media_file=media_file)
+    _retry(media_file)
     work_off()
     shape = shape_of(media_file)
     assert (shape["status"], shape["error"]) == ("completed", None)
@@ -196,8 +196,8 @@ def test_progress_is_absolute_and_raises_the_version(planned: Planned) -> None:
 
 def _retry(media_file: MediaFile) -> None:
     MediaFile.objects.filter(pk=media_file.pk).update(state="failed")
-    media_file.refresh_from_db()
-    ingest.start_again(media_file=media_file)
+    with transaction.atomic():
+        ingest.start_again(media_file=media_file)
 
 
 # --- On demand ---------------------------------------------------------------------------------
