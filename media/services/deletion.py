@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 #: How often one of the workers looks for objects of media files that are gone.
 SWEEP_SECONDS = 600.0
+#: No job works for so long without writing a byte into its private folder.
+WORK_SECONDS = 2 * 3600.0
 
 
 def delete_media(*, actor: AbstractBaseUser, media_id: uuid.UUID) -> None:
@@ -48,7 +50,11 @@ def remove_leftovers(media_id: uuid.UUID) -> None:
 
 
 def sweep_orphans() -> int:
-    """Remove the objects of all media files that are gone; returns of how many."""
+    """Remove the objects of all media files that are gone; returns of how many.
+
+    What killed workers left in their private folders goes too.
+    """
+    store().sweep_work(WORK_SECONDS)
     ids = set()
     for folder in ("hls", "videos"):
         for name in store().folders(folder):

@@ -160,6 +160,8 @@ def _record_plan(claim: Claim, inspection: Inspection, plan: Plan) -> None:
         announce(
             media_file,
             state="processing",
+            error_code="",
+            error_detail="",
             kind=MediaFile.Kind.VIDEO if video else MediaFile.Kind.AUDIO,
             duration_seconds=plan.duration_seconds,
             width=video.display_width if video else None,
@@ -200,8 +202,8 @@ def _go_on(claim: Claim) -> None:
     """The plan stands already: the worker before us vanished, or a person asked for a retry."""
     with claim.recording():
         media_file = _lock(claim)
-        if media_file.state == "in_queue":
-            announce(media_file, state="processing")
+        if media_file.state in ("in_queue", "failed"):
+            announce(media_file, state="processing", error_code="", error_detail="")
 
 
 def _lock(claim: Claim) -> MediaFile:

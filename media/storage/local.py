@@ -90,6 +90,19 @@ class LocalStore:
         with tempfile.TemporaryDirectory(dir=parent, ignore_cleanup_errors=True) as folder:
             yield Path(folder)
 
+    def sweep_work(self, older_than_seconds: float) -> int:
+        """Remove private folders in which nothing was written for so long; returns how many.
+
+        Those are of processes that were killed. `older_than_seconds` is longer than anybody works
+        without writing.
+        """
+        written_before, swept = time.time() - older_than_seconds, 0
+        for folder in (self.root / ".work").glob("*"):
+            if _last_written(folder) < written_before:
+                shutil.rmtree(folder, ignore_errors=True)
+                swept += 1
+        return swept
+
     def free_bytes(self) -> int:
         """What is left of the disk, without the reserve."""
         self.root.mkdir(parents=True, exist_ok=True)
@@ -197,3 +210,14 @@ def _sync_folder(folder: Path) -> None:
 
 def _facts(status: os.stat_result) -> ObjectFacts:
     return ObjectFacts(size_bytes=status.st_size, tag=f"{status.st_mtime_ns:x}-{status.st_size:x}")
+
+
+def _last_written(folder: Path) -> float:
+    times = []
+    for path in (folder, *folder.rglob("*")):
+        try:
+            times.append(path.stat().st_mtime)
+        except FileNotFoundError:
+            # It has just been moved to its place, so somebody is at work.
+            return time.time()
+    return max(times)

@@ -1,5 +1,7 @@
 """Deleting a video stops its work and leaves nothing behind, whenever it happens."""
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +92,15 @@ def test_what_a_crash_left_behind_is_swept(planned: Planned) -> None:
     assert sweep_orphans() == 1
     assert objects_of(lost) == []
     assert objects_of(kept)
+
+
+def test_what_killed_workers_left_is_swept_and_what_others_write_is_not(media_root: Path) -> None:
+    long_ago = time.time() - 3 * 3600
+    for name, is_in_use in (("dead", False), ("alive", True)):
+        folder = media_root / ".work" / name
+        folder.mkdir(parents=True)
+        (folder / "segment").touch()
+        os.utime(folder / "segment", (time.time() if is_in_use else long_ago,) * 2)
+        os.utime(folder, (long_ago, long_ago))
+    sweep_orphans()
+    assert [path.name for path in (media_root / ".work").iterdir()] == ["alive"]
