@@ -27,7 +27,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ from tests.services import free_port
 
 #: Sends one event to the room of that number.
 Publish = Callable[[int, str], Awaitable[None]]
+#: Closes what was published through.
+Finish = Callable[[], Awaitable[None]]
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Case:
     pid: int
     port: int
     publish: Publish
+    finish: Finish
     topics: list[str | None]
     tally: Tally = field(default_factory=Tally)
     clients: list[Client] = field(default_factory=list)
@@ -184,7 +187,7 @@ def ours(product: Product, redis_url: str, rooms: int, sockets: int) -> Case:
         await layer.group_send(group_of(parse(topics[room])), change.to_layer())
 
     following: list[str | None] = [topics[number % rooms] for number in range(sockets)]
-    return Case("Reelay", product.process.pid, product.port, publish, following)
+    return Case("Reelay", product.process.pid, product.port, publish, layer.flush, following)
 
 
 def _payload(room: int, text: str) -> dict[str, Any]:
@@ -208,7 +211,13 @@ def bare(server: tuple[int, int], source: str, sockets: int) -> Case:
             writers.append((await asyncio.open_unix_connection(source))[1])
         writers[0].write(f"room{room} ".encode() + payload + b"\n")
 
-    return Case("picows", *server, publish, [None] * sockets)
+    async def finish() -> None:
+        for writer in writers:
+            writer.close()
+        if redis is not None:
+            await redis.aclose()
+
+    return Case("picows", *server, publish, finish, [None] * sockets)
 
 
 def stock(server: tuple[int, int], redis_url: str, path: str, sockets: int) -> Case:
@@ -218,7 +227,7 @@ def stock(server: tuple[int, int], redis_url: str, path: str, sockets: int) -> C
     async def publish(room: int, text: str) -> None:
         await layer.group_send(f"room{room}", {"type": "told", "data": _payload(room, text)})
 
-    return Case("Channels", *server, publish, [None] * sockets)
+    return Case("Channels", *server, publish, layer.flush, [None] * sockets)
 
 
 # --- The run --------------------------------------------------------------------------------------
@@ -235,14 +244,16 @@ async def measure(cases: list[Case], arguments: argparse.Namespace) -> Case:
         for case in cases[number % len(cases) :] + cases[: number % len(cases)]:
             await tell(case, rooms[case.name], arguments.rooms, arguments.rate, per_slice)
     first = next(case for case in cases if case.name == "Reelay")
-    gathered = Case("Reelay, random rooms", first.pid, first.port, first.publish, first.topics)
-    gathered.clients, steady = first.clients, first.tally.seconds
+    gathered = replace(first, name="Reelay, random rooms", tally=Tally(), expected=0)
+    gathered.cpu_seconds = gathered.connect_cpu_us = gathered.kib_per_socket = 0.0
+    steady = first.tally.seconds
     first.tally.seconds = gathered.tally.seconds
     await tell(gathered, _anywhere(arguments.rooms), arguments.rooms, arguments.rate, per_slice)
     first.tally.seconds = steady
     for case in cases:
         for client in case.clients:
             client.transport.abort()
+        await case.finish()
     return gathered
 
 

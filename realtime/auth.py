@@ -135,6 +135,6 @@ def issue_ticket(user: User) -> str:
 def holder_of(ticket: str) -> uuid.UUID:
     """Whose ticket it is; no query. Raises Unauthenticated for one that is old or not ours."""
     try:
-        return uuid.UUID(_signer().unsign_object(ticket, max_age=TICKET_SECONDS))
+        return uuid.UUID(str(_signer().unsign_object(ticket, max_age=TICKET_SECONDS)))
     except (signing.BadSignature, ValueError, TypeError):
         raise Unauthenticated("The ticket is too old or not valid.") from None

@@ -5,6 +5,7 @@ LIVE_BUFFER_MAX_BYTES wait for it.
 """
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -25,10 +26,11 @@ class Writer(Protocol):
 
 
 class DirectWriter:
-    """Writes the bytes of a frame to the transport of a socket of Daphne.
+    """Writes the bytes of a frame to the connection of a socket of Daphne.
 
     What the server's own `send()` would do for each socket (a task switch, a copy of the text, an
-    autobahn frame) costs several times as much as the write. docs/adr/0003-hub.md has figures.
+    autobahn frame, two changes of the poll set) costs several times as much as the write.
+    docs/adr/0003-hub.md has figures.
     """
 
     __slots__ = ("_limit_bytes", "_protocol")
@@ -39,9 +41,9 @@ class DirectWriter:
 
     @staticmethod
     def fits(protocol: Any) -> bool:
-        """Whether `protocol` is an uncompressed socket on a plain transport of Twisted."""
+        """Whether `protocol` is an uncompressed socket on a plain TCP transport of Twisted."""
         return (
-            hasattr(getattr(protocol, "transport", None), "dataBuffer")
+            isinstance(getattr(getattr(protocol, "transport", None), "socket", None), socket.socket)
             and getattr(protocol, "_perMessageCompress", None) is None
         )
 
@@ -54,13 +56,30 @@ class DirectWriter:
         unsent = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
         if unsent > self._limit_bytes:
             return False
-        transport.write(frame.wire)
+        sent = _send_at_once(transport, frame.wire) if not unsent else 0
+        if sent < len(frame.wire):
+            transport.write(frame.wire[sent:] if sent else frame.wire)
         return True
 
     def close(self, code: CloseCode) -> None:
         """Send a close frame; autobahn cuts the connection if it is not answered."""
         if self._protocol.state == self._protocol.STATE_OPEN:
             self._protocol.sendClose(int(code))
+
+
+def _send_at_once(transport: Any, data: bytes) -> int:
+    """Give the kernel what it takes of `data`; how much that was.
+
+    Only while Twisted holds nothing back for this connection, so that bytes keep their order. The
+    usual way is to queue, wait until the poll says what is nearly always so, and then send.
+    """
+    if not transport.connected or transport.disconnecting:
+        return 0
+    try:
+        sent: int = transport.socket.send(data)
+    except OSError:
+        return 0  # full, or broken: Twisted finds out which and does what has to be done
+    return sent
 
 
 class AsgiWriter:
