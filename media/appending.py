@@ -17,10 +17,10 @@ from core.units import MiB
 from media.errors import DiskFull, UploadGone, UploadLocked
 from media.services import uploads
 from media.services.uploads import UploadClaim
-from media.storage.errors import StorageFull, TooLate
+from media.storage.errors import BytesMissing, StorageFull, TooLate
 from media.storage.protocol import Part
 from media.store import part_key, store
-from media.threads import in_database, on_disk
+from media.threads import in_database, in_database_unsynced, on_disk
 from media.tus.checksum import Checksum
 
 logger = logging.getLogger(__name__)
@@ -50,22 +50,20 @@ async def append_body(
     is recorded and the lease is released: ClientGone, ChecksumMismatch, DiskFull, the refusal
     of the claim, UploadGone, OffsetMismatch, UploadLocked.
     """
-    part = await on_disk(store().open_part, part_key(claim.upload_id))
-    appender = _Appender(claim, part, checksum)
+    appender = _Appender(claim, checksum)
     try:
         await appender.take_all(receive)
     except BaseException:
         await appender.give_up()
         raise
-    finally:
-        await on_disk(part.close)
     return appender.claim
 
 
 class _Appender:
-    def __init__(self, claim: UploadClaim, part: Part, checksum: Checksum | None) -> None:
+    def __init__(self, claim: UploadClaim, checksum: Checksum | None) -> None:
         self.claim = claim
-        self._part = part
+        # Opened by the first write and closed by the last record, in the threads of these.
+        self._part: Part | None = None
         self._checksum = checksum
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
@@ -85,7 +83,8 @@ class _Appender:
         if self._checksum is not None:
             self._checksum.verify()
             self._checksum = None
-        await self._record(release=self._written_to != self.claim.length_bytes)
+        is_full = self._written_to == self.claim.length_bytes
+        await self._record(release=not is_full, close=True)
 
     async def _take(self, data: bytes) -> None:
         if self._written_to + self._gathered_bytes + len(data) > self.claim.limit_bytes:
@@ -116,10 +115,13 @@ class _Appender:
                 # The client was silent for a while. If nobody else came, the lease is still ours.
                 await self._record()
             try:
-                until = self.claim.until
-                await on_disk(self._part.write, self._written_to, data, until=until)
+                await on_disk(self._write_now, data)
             except StorageFull as error:
                 raise DiskFull from error
+            except BytesMissing as error:
+                raise await in_database(
+                    uploads.rewind, self.claim, to_bytes=error.size_bytes
+                ) from error
             except TooLate:
                 continue
             self._written_to += size
@@ -127,17 +129,27 @@ class _Appender:
             return
         raise UploadLocked(retry_after_seconds=1)
 
-    async def _record(self, *, release: bool = False) -> None:
-        counted = self._written_to if self._checksum is None else self.claim.offset_bytes
-        self.claim = await in_database(
-            uploads.record_bytes, self.claim, to_bytes=counted, release=release
-        )
+    def _write_now(self, data: list[bytes]) -> None:
+        if self._part is None:
+            self._part = store().open_part(part_key(self.claim.upload_id))
+        self._part.write(self._written_to, data, until=self.claim.until)
+
+    async def _record(self, *, release: bool = False, close: bool = False) -> None:
+        # When the power fails, the bytes are not on the disk either: see `uploads.rewind`.
+        self.claim = await in_database_unsynced(self._record_now, release=release, close=close)
         self._recorded_at = time.monotonic()
+
+    def _record_now(self, *, release: bool, close: bool) -> UploadClaim:
+        if close and self._part is not None:
+            self._part.close()
+            self._part = None
+        counted = self._written_to if self._checksum is None else self.claim.offset_bytes
+        return uploads.record_bytes(self.claim, to_bytes=counted, release=release)
 
     async def give_up(self) -> None:
         """Record what counts and let the next request in, whatever went wrong."""
         try:
-            await self._record(release=True)
+            await self._record(release=True, close=True)
         except UploadGone:
             await on_disk(uploads.forget_bytes, self.claim.upload_id)
         except AppError as error:

@@ -28,20 +28,51 @@ async def on_disk(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
 
 async def in_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call something that asks the database, with a connection that is kept for the next call."""
+    return await _in_query_thread(partial(function, *args, **kwargs))
+
+
+async def in_database_unsynced(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The same for what may be forgotten when the power fails, though not when a process dies.
+
+    SQLite then leaves it to the operating system when a commit reaches the disk, instead of
+    waiting for it. A server that keeps a log of its own waits as ever: there, a process that
+    dies is a process of the database too.
+    """
+
+    def unsynced() -> T:
+        if connection.vendor != "sqlite":
+            return function(*args, **kwargs)
+        _set_synchronous("NORMAL")
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _set_synchronous("FULL")
+
+    return await _in_query_thread(unsynced)
+
+
+async def _in_query_thread(call: Callable[[], T]) -> T:
     # The request id of the log travels in the context.
     context = contextvars.copy_context()
 
     def ask() -> T:
         _drop_stale_connection()
         try:
-            return context.run(function, *args, **kwargs)
+            return context.run(call)
         finally:
             _drop_stale_connection()
 
     return await asyncio.get_running_loop().run_in_executor(_queries, ask)
 
 
+def _set_synchronous(mode: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA synchronous={mode}")
+
+
 def _drop_stale_connection() -> None:
+    # With DEBUG on, Django would keep each statement, and ask SQLite to quote its parameters.
+    connection.make_debug_cursor = connection.make_cursor  # type: ignore[method-assign,assignment]
     # A server may have closed a connection; a file has not, and opening it costs a whole query.
     if connection.vendor != "sqlite":
         close_old_connections()

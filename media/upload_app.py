@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import format_datetime
-from typing import Any
+from typing import TypeVar
 
 from django.conf import settings
 
@@ -25,7 +25,7 @@ from media.errors import BeyondLength, UploadLocked
 from media.models import Upload
 from media.services import uploads
 from media.services.uploads import UploadClaim
-from media.threads import in_database
+from media.threads import in_database, in_database_unsynced
 from media.tus import protocol
 from media.tus.checksum import parse_checksum
 from media.tus.errors import TusError, UnsupportedVersion
@@ -34,6 +34,8 @@ from users.authentication import authenticate_scope
 from users.models import User
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ROOT = "/api/uploads"
 
@@ -86,13 +88,17 @@ class Request:
         """Whether bytes follow the head."""
         return bool(self.size_bytes) or "transfer-encoding" in self.headers
 
-    async def as_user(self, service: Callable[..., Any], **arguments: object) -> Any:
+    async def as_user(self, service: Callable[..., T], **arguments: object) -> T:
         """Call a service in the name of whoever asks. Raises Unauthenticated."""
+        return await in_database(self._call, service, arguments)
 
-        def call() -> Any:
-            return service(actor=self._user(), **arguments)
+    async def claim(self, **arguments: object) -> UploadClaim:
+        """Take the lease of this upload. A lease that the power failure ends is no loss."""
+        arguments = {"size_bytes": self.size_bytes, **arguments}
+        return await in_database_unsynced(self._call, uploads.claim_upload, arguments)
 
-        return await in_database(call)
+    def _call(self, service: Callable[..., T], arguments: dict[str, object]) -> T:
+        return service(actor=self._user(), **arguments)
 
     def _user(self) -> User:
         user = authenticate_scope(self.scope)
@@ -173,14 +179,12 @@ async def _create(request: Request) -> Answer:
     checksum = parse_checksum(request.headers.get("upload-checksum")) if with_bytes else None
     if length is not None and (request.size_bytes or 0) > length:
         raise BeyondLength(length_bytes=length)
-    upload: Upload = await request.as_user(
+    upload = await request.as_user(
         uploads.create_upload, length_bytes=length, metadata=metadata, header=header
     )
     headers = {"Location": f"{ROOT}/{upload.pk}", "Upload-Expires": _http_date(upload)}
     if with_bytes or length == 0:
-        claim: UploadClaim = await request.as_user(
-            uploads.claim_upload, upload_id=upload.pk, offset_bytes=0, size_bytes=request.size_bytes
-        )
+        claim = await request.claim(upload_id=upload.pk, offset_bytes=0)
         claim = await append_body(claim, request.receive, checksum=checksum)
         await _finish_if_full(claim)
         headers["Upload-Offset"] = str(claim.offset_bytes)
@@ -195,7 +199,7 @@ def _is_chunk(request: Request) -> bool:
 
 
 async def _look(request: Request) -> Answer:
-    upload: Upload = await request.as_user(uploads.get_upload, upload_id=request.upload_id)
+    upload = await request.as_user(uploads.get_upload, upload_id=request.upload_id)
     headers = {"Upload-Offset": str(upload.offset_bytes), "Upload-Expires": _http_date(upload)}
     if upload.length_bytes is None:
         headers["Upload-Defer-Length"] = "1"
@@ -208,7 +212,7 @@ async def _look(request: Request) -> Answer:
 
 async def _show(request: Request) -> Answer:
     """Our own addition to tus: the same as JSON, with what has become of it."""
-    upload: Upload = await request.as_user(uploads.get_upload, upload_id=request.upload_id)
+    upload = await request.as_user(uploads.get_upload, upload_id=request.upload_id)
     shape = {
         "upload_id": str(upload.pk),
         "offset": upload.offset_bytes,
@@ -235,20 +239,11 @@ async def _append(request: Request) -> Answer:
 async def _claim(request: Request, **arguments: object) -> UploadClaim:
     """Take the lease; a request that is just ending has a moment to release it."""
 
-    async def take() -> UploadClaim:
-        claim: UploadClaim = await request.as_user(
-            uploads.claim_upload,
-            upload_id=request.upload_id,
-            size_bytes=request.size_bytes,
-            **arguments,
-        )
-        return claim
-
     for _ in range(LOCK_TRIES):
         with contextlib.suppress(UploadLocked):
-            return await take()
+            return await request.claim(upload_id=request.upload_id, **arguments)
         await asyncio.sleep(LOCK_PAUSE_SECONDS)
-    return await take()
+    return await request.claim(upload_id=request.upload_id, **arguments)
 
 
 async def _finish_if_full(claim: UploadClaim) -> None:

@@ -6,10 +6,20 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.db import connection
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from users.models import Session, User
+
+# Every request and every chunk of an upload asks this. Written out, it takes a sixth of the
+# processor time that the ORM needs to build it.
+_ACCOUNT = f"""
+SELECT account.*, session.session_data
+FROM {User._meta.db_table} AS account
+JOIN {Session._meta.db_table} AS session ON session.user_id = account.id
+WHERE session.session_key = %s AND session.expire_date > %s AND account.is_active
+"""  # noqa: S608  # the names of our own tables
 
 
 class SessionStore(DatabaseStore):
@@ -43,16 +53,14 @@ def account_of(session_key: str) -> User | None:
 
     A disabled account and a changed password end every session.
     """
-    row = (
-        Session.objects.select_related("user")
-        .filter(session_key=session_key, expire_date__gt=timezone.now(), user__is_active=True)
-        .first()
-    )
-    if row is None or row.user is None:
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    user = next(iter(User.objects.raw(_ACCOUNT, [session_key, now])), None)
+    if user is None:
         return None
-    given = SessionStore().decode(row.session_data).get(HASH_SESSION_KEY, "")
-    accepted = [row.user.get_session_auth_hash(), *row.user.get_session_auth_fallback_hash()]
-    return row.user if any(constant_time_compare(given, each) for each in accepted) else None
+    data: str = user.session_data  # type: ignore[attr-defined]  # selected beside the account
+    given = SessionStore().decode(data).get(HASH_SESSION_KEY, "")
+    accepted = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    return user if any(constant_time_compare(given, each) for each in accepted) else None
 
 
 def end(session_key: str) -> UUID | None:

@@ -9,12 +9,13 @@ between moves nothing. docs/uploads.md has the protocol, and the life of an uplo
 import logging
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -36,19 +37,17 @@ from media.errors import (
     UploadTooLarge,
 )
 from media.events import MediaChanged
-from media.jobs.clock import in_seconds
 from media.models import MediaFile, Upload, Visibility
 from media.selectors import VideoNotFound
-from media.services import deletion, ingest
+from media.services import deletion, ingest, upload_lease
 from media.services.names import display_name, extension_of
 from media.states import UPLOAD
+from media.storage.errors import BytesMissing
 from media.store import part_key, source_key, store
 from users.models import User
 
 logger = logging.getLogger(__name__)
 
-#: Who has not recorded anything for so long may be overtaken by a new request.
-LEASE_SECONDS = 3.0
 #: Our own clock must not believe in the lease for longer than the database's does.
 LEASE_MARGIN_SECONDS = 0.5
 #: How often the sweeper looks for uploads that nobody comes back for.
@@ -170,7 +169,8 @@ def get_upload(*, actor: User, upload_id: uuid.UUID) -> Upload:
     """
     upload = _own(actor, upload_id)
     if upload.state == "receiving" and upload.is_full and not _is_leased(upload):
-        finish_upload(upload_id=upload.pk)
+        with suppress(OffsetMismatch):
+            finish_upload(upload_id=upload.pk)
         upload = _own(actor, upload_id)
     return upload
 
@@ -211,40 +211,61 @@ def claim_upload(
     UploadLocked while another request appends, UploadGone, LengthFixed, or what
     `UploadClaim.refusal` says when more is coming than may.
     """
+    free = upload_lease.look(upload_id, actor.pk)
+    if free is None or free.offset_bytes != offset_bytes or free.length_bytes is None:
+        return _claim_with_care(actor, upload_id, offset_bytes, size_bytes, length_bytes)
+    if length_bytes not in (None, free.length_bytes):
+        raise LengthFixed(length_bytes=free.length_bytes)
+    claim = UploadClaim(
+        upload_id=upload_id,
+        token=free.lease_token + 1,
+        offset_bytes=offset_bytes,
+        limit_bytes=free.length_bytes,
+        length_bytes=free.length_bytes,
+        until=_lease_end(),
+    )
+    return _take(claim, size_bytes)
+
+
+def _claim_with_care(
+    actor: User, upload_id: uuid.UUID, offset_bytes: int, size_bytes: int | None, told: int | None
+) -> UploadClaim:
+    """The same where something is special: a deferred length, a finished upload, an error."""
     upload = _own(actor, upload_id)
     if upload.offset_bytes != offset_bytes:
         raise OffsetMismatch(expected_bytes=upload.offset_bytes, given_bytes=offset_bytes)
-    fixed = _fix_length(upload, length_bytes, actor)
-    limit = fixed if fixed is not None else _limit_of_deferred(upload, actor)
-    token, until = upload.lease_token + 1, _lease_end()
+    fixed = _fix_length(upload, told, actor)
     claim = UploadClaim(
         upload_id=upload.pk,
-        token=token,
+        token=upload.lease_token + 1,
         offset_bytes=offset_bytes,
-        limit_bytes=limit,
+        limit_bytes=_limit_of_deferred(upload, actor) if fixed is None else fixed,
         length_bytes=fixed,
-        until=until,
+        until=_lease_end(),
     )
-    if offset_bytes + (size_bytes or 0) > limit:
+    if upload.state == "finished":
+        _check_size(claim, size_bytes)
+        return claim
+    return _take(claim, size_bytes)
+
+
+def _check_size(claim: UploadClaim, size_bytes: int | None) -> None:
+    if claim.offset_bytes + (size_bytes or 0) > claim.limit_bytes:
         raise claim.refusal()
-    if upload.state != "finished":
-        _take_lease(upload, token, fixed)
-    return claim
 
 
-def _take_lease(upload: Upload, token: int, length_bytes: int | None) -> None:
-    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=Now())
-    as_seen = _receiving(upload.pk).filter(
-        free, lease_token=upload.lease_token, offset_bytes=upload.offset_bytes
-    )
-    taken = as_seen.update(
-        lease_token=token,
-        lease_expires_at=in_seconds(LEASE_SECONDS),
-        length_bytes=length_bytes,
+def _take(claim: UploadClaim, size_bytes: int | None) -> UploadClaim:
+    _check_size(claim, size_bytes)
+    taken = upload_lease.take(
+        claim.upload_id,
+        token=claim.token,
+        offset_bytes=claim.offset_bytes,
+        length_bytes=claim.length_bytes,
         expires_at=expiry(),
     )
     if not taken:
-        raise _why_not(upload.pk, upload.offset_bytes)
+        raise _why_not(claim.upload_id, claim.offset_bytes)
+    return claim
 
 
 def _fix_length(upload: Upload, told: int | None, actor: User) -> int | None:
@@ -269,12 +290,12 @@ def record_bytes(claim: UploadClaim, *, to_bytes: int, release: bool = False) ->
     or UploadGone when the lease is somebody else's by now; then nothing was counted.
     """
     until = _lease_end()
-    ours = _receiving(claim.upload_id).filter(
-        lease_token=claim.token, offset_bytes=claim.offset_bytes
-    )
-    moved = ours.update(
-        offset_bytes=to_bytes,
-        lease_expires_at=None if release else in_seconds(LEASE_SECONDS),
+    moved = upload_lease.move(
+        claim.upload_id,
+        token=claim.token,
+        from_bytes=claim.offset_bytes,
+        to_bytes=to_bytes,
+        release=release,
         expires_at=expiry(),
     )
     if not moved:
@@ -282,13 +303,9 @@ def record_bytes(claim: UploadClaim, *, to_bytes: int, release: bool = False) ->
     return replace(claim, offset_bytes=to_bytes, until=until)
 
 
-def _receiving(upload_id: uuid.UUID) -> QuerySet[Upload]:
-    return Upload.objects.filter(pk=upload_id, state="receiving", media_file__isnull=False)
-
-
 def _lease_end() -> float:
     # Before the statement is sent, so that it is over for us before it is over for the database.
-    return time.monotonic() + LEASE_SECONDS - LEASE_MARGIN_SECONDS
+    return time.monotonic() + upload_lease.LEASE_SECONDS - LEASE_MARGIN_SECONDS
 
 
 def _why_not(upload_id: uuid.UUID, offset_bytes: int) -> AppError:
@@ -321,9 +338,14 @@ def _publish(upload: Upload) -> None:
     media_file = upload.media_file
     assert media_file is not None  # noqa: S101  # the caller has checked that it is alive
     key = source_key(media_file.pk, extension_of(media_file.filename, media_file.content_type))
+    if upload.offset_bytes == 0:
+        # Nothing was ever written, but an empty file is a file.
+        store().open_part(part_key(upload.pk)).close()
     try:
         store().publish_part(part_key(upload.pk), key, size_bytes=upload.offset_bytes)
         _record_finish(upload, media_file, key)
+    except BytesMissing as error:
+        raise _rewind(upload, error.size_bytes) from error
     except (FileNotFoundError, VideoNotFound, IllegalTransition) as error:
         upload.refresh_from_db()
         if upload.state == "finished":
@@ -332,6 +354,23 @@ def _publish(upload: Upload) -> None:
         deletion.remove_leftovers(media_file.pk)
         logger.warning("upload ended while it was finished", extra={"upload": str(upload.pk)})
         raise UploadGone from error
+
+
+def rewind(claim: UploadClaim, *, to_bytes: int) -> OffsetMismatch:
+    """Go back to what is really there, and return the error that tells the client so.
+
+    The power failed: the database knows of bytes that never reached the disk.
+    """
+    return _rewind(Upload.objects.get(pk=claim.upload_id), to_bytes)
+
+
+def _rewind(upload: Upload, to_bytes: int) -> OffsetMismatch:
+    about = {"upload": str(upload.pk), "from": upload.offset_bytes, "to": to_bytes}
+    logger.warning("bytes of an upload are missing", extra=about)
+    Upload.objects.filter(pk=upload.pk, state="receiving", offset_bytes=upload.offset_bytes).update(
+        offset_bytes=to_bytes, lease_expires_at=None, lease_token=F("lease_token") + 1
+    )
+    return OffsetMismatch(expected_bytes=to_bytes, given_bytes=upload.offset_bytes)
 
 
 @transaction.atomic
@@ -393,6 +432,6 @@ def finish_full_uploads() -> int:
     for upload_id in ids:
         try:
             finish_upload(upload_id=upload_id)
-        except UploadGone:
-            continue  # deleted meanwhile
+        except (UploadGone, OffsetMismatch) as error:
+            logger.info("not finished", extra={"upload": str(upload_id), "reason": error.code})
     return len(ids)

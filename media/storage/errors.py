@@ -11,3 +11,11 @@ class StorageFull(StorageError):
 
 class TooLate(StorageError):
     """The right to write had ended before the write could begin; nothing was written."""
+
+
+class BytesMissing(StorageError):
+    """Fewer bytes are there than were stored: `size_bytes`. The machine lost its power."""
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(f"only {size_bytes} bytes are there")
+        self.size_bytes = size_bytes

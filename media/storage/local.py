@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from media.storage.errors import StorageFull, TooLate
+from media.storage.errors import BytesMissing, StorageFull, TooLate
 from media.storage.keys import checked_key
 from media.storage.protocol import ObjectFacts
 
@@ -128,8 +128,11 @@ class LocalStore:
                 raise
             return
         try:
+            stored_bytes = os.fstat(descriptor).st_size
+            if stored_bytes < size_bytes:
+                raise BytesMissing(stored_bytes)
             # Bytes beyond are what a crash left behind of a write that was never acknowledged.
-            if os.fstat(descriptor).st_size != size_bytes:
+            if stored_bytes > size_bytes:
                 os.ftruncate(descriptor, size_bytes)
             os.fdatasync(descriptor)
         finally:
@@ -152,8 +155,11 @@ class LocalPart:
         self._reserve_bytes = reserve_bytes
 
     def write(self, offset_bytes: int, data: Sequence[bytes], *, until: float) -> None:
-        """Store all of `data` from `offset_bytes` on. Raises StorageFull or TooLate."""
+        """Store all of `data` from `offset_bytes` on. Raises StorageFull, TooLate, BytesMissing."""
         with self._turn(until):
+            stored_bytes = os.fstat(self._descriptor).st_size
+            if stored_bytes < offset_bytes:
+                raise BytesMissing(stored_bytes)
             self._check_room(sum(map(len, data)))
             try:
                 _write_all(self._descriptor, data, offset_bytes)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from media.storage.errors import StorageFull, TooLate
+from media.storage.errors import BytesMissing, StorageFull, TooLate
 from media.storage.keys import checked_key
 from media.storage.protocol import ObjectFacts
 
@@ -82,9 +82,12 @@ class MemoryStore:
 
     def publish_part(self, part_key: str, key: str, *, size_bytes: int) -> None:
         """Make the first `size_bytes` of a part the object `key`."""
-        part = self._parts.pop(checked_key(part_key), None)
+        part = self._parts.get(checked_key(part_key))
         if part is not None:
-            self._objects[checked_key(key)] = bytes(part[:size_bytes]).ljust(size_bytes, b"\0")
+            if len(part) < size_bytes:
+                raise BytesMissing(len(part))
+            self._objects[checked_key(key)] = bytes(part[:size_bytes])
+            del self._parts[part_key]
         elif checked_key(key) not in self._objects:
             raise FileNotFoundError(part_key)
 
@@ -105,8 +108,8 @@ class MemoryPart:
             end = offset_bytes + sum(map(len, data))
             if end > self._size_bytes:
                 raise StorageFull
-            if len(self._data) < end:
-                self._data.extend(bytes(end - len(self._data)))
+            if len(self._data) < offset_bytes:
+                raise BytesMissing(len(self._data))
             self._data[offset_bytes:end] = b"".join(data)
 
     def close(self) -> None:

@@ -24,7 +24,8 @@ class Part(Protocol):
         Only one write at a time is in progress, whoever else has the part open. `until`
         is a time of `time.monotonic()`: a write that cannot begin before it raises TooLate,
         so a writer whose lease has ended does not touch what the next one has stored. Raises
-        StorageFull; how much of `data` is stored then is not known.
+        StorageFull; how much of `data` is stored then is not known. Raises BytesMissing when
+        the part ends before `offset_bytes`: no part ever has a hole.
         """
 
     def close(self) -> None:
@@ -71,5 +72,6 @@ class Store(Protocol):
         """Make the first `size_bytes` of a part the object `key`, without copying them.
 
         When this returns the object survives the loss of power. Doing it again is no error.
-        Raises FileNotFoundError where there is neither the part nor the object.
+        Raises FileNotFoundError where there is neither the part nor the object, and
+        BytesMissing when the part is shorter.
         """

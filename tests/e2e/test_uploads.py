@@ -607,6 +607,19 @@ def test_the_rest_of_the_api_is_bounded_by_the_server(product: Product, ada: str
     assert (reply.status, reply.code) == (413, "body-too-large")
 
 
+def test_bytes_that_the_machine_lost_are_asked_for_again(product: Product, ada: str) -> None:
+    upload = begin(product, ada, 10)
+    upload.append(b"01234567")
+    part = product.folder / "media" / "uploads" / f"{upload.path.split('/')[3]}.part"
+    part.write_bytes(b"0123")
+    reply = upload.append(b"89")
+    assert (reply.status, reply.code) == (409, "upload-offset-mismatch")
+    upload.offset = upload.where()
+    assert upload.offset == 4
+    assert upload.append(b"456789").status == 204
+    assert upload.stored() == b"0123456789"
+
+
 # --- The disk, and the end of processes -----------------------------------------------------
 
 

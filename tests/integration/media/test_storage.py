@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from media.storage.errors import StorageFull, TooLate
+from media.storage.errors import BytesMissing, StorageFull, TooLate
 from media.storage.local import LocalStore
 from media.storage.memory import MemoryStore
 from media.storage.protocol import Store
@@ -156,6 +156,16 @@ def test_whatever_the_pieces_the_bytes_are_the_same(
 def test_more_buffers_than_the_kernel_takes_at_once(store: Store) -> None:
     write(store, 0, *[b"x"] * 3000)
     assert published(store, 3000) == b"x" * 3000
+
+
+def test_a_part_never_has_a_hole(store: Store) -> None:
+    write(store, 0, b"hello")
+    with pytest.raises(BytesMissing) as caught:
+        write(store, 6, b"you")
+    assert caught.value.size_bytes == 5
+    with pytest.raises(BytesMissing):
+        store.publish_part(PART, KEY, size_bytes=6)
+    assert published(store, 5) == b"hello"
 
 
 def test_there_is_room_before_anything_is_stored(store: Store) -> None:

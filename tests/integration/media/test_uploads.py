@@ -30,7 +30,7 @@ from media.models import Job, MediaFile, Upload
 from media.services import deletion, uploads
 from media.services.uploads import UploadClaim, claim_upload, create_upload, record_bytes
 from media.store import part_key, store
-from tests.factories.media import make_user
+from tests.factories.users import make_user
 from users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,7 +107,7 @@ def test_the_quota_counts_what_is_announced_and_what_is_stored(
     with pytest.raises(QuotaExceeded) as caught:
         begin(ada, 6)
     assert caught.value.extra == {"free_bytes": 5}
-    begin(make_user(), 25)
+    begin(make_user("bob"), 25)
 
 
 def test_what_has_ended_does_not_count_for_the_quota(ada: User, settings: Settings) -> None:
@@ -138,7 +138,7 @@ def test_unfinished_uploads_are_bounded(ada: User, settings: Settings) -> None:
 
 
 def test_another_account_does_not_find_it(ada: User) -> None:
-    upload, bob = begin(ada), make_user()
+    upload, bob = begin(ada), make_user("bob")
     for use in (
         lambda: uploads.get_upload(actor=bob, upload_id=upload.pk),
         lambda: claim_upload(actor=bob, upload_id=upload.pk, offset_bytes=0),
@@ -342,6 +342,16 @@ def test_bytes_of_a_write_that_was_never_counted_are_cut_off(ada: User) -> None:
     uploads.finish_upload(upload_id=upload.pk)
     source = media_of(upload).source_key
     assert store().path(source).read_bytes() == b"0123456789"
+
+
+def test_bytes_that_the_machine_lost_are_asked_for_again(ada: User) -> None:
+    upload = whole(ada)
+    store().path(part_key(upload.pk)).write_bytes(b"0123")
+    seen = uploads.get_upload(actor=ada, upload_id=upload.pk)
+    assert (seen.state, seen.offset_bytes) == ("receiving", 4)
+    store_bytes(claim(upload, 4), b"456789")
+    uploads.finish_upload(upload_id=upload.pk)
+    assert store().path(media_of(upload).source_key).read_bytes() == b"0123456789"
 
 
 # --- Ending otherwise -----------------------------------------------------------------------
