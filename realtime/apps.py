@@ -9,7 +9,9 @@ class RealtimeConfig(AppConfig):
     name = "realtime"
 
     def ready(self) -> None:
-        """Hear what the apps publish, in every process."""
-        from realtime import relay
+        """Hear what the apps publish, in every process, and let the layer be asked for."""
+        from core.health import register_check
+        from realtime import health, relay
 
         relay.start()
+        register_check("layer", health.layer)

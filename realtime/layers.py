@@ -26,6 +26,7 @@ from channels_redis.pubsub import (
     RedisPubSubLoopLayer,
     RedisSingleShardConnection,
 )
+from channels_redis.utils import _wrap_close
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
@@ -208,6 +209,10 @@ class SocketLayer(BaseChannelLayer):  # type: ignore[misc]  # channels has no ty
         if home is not None and home.is_running():
             home.call_soon_threadsafe(self._deliver, group, message)
             return True
+        return self.knock(group, message)
+
+    def knock(self, group: str, message: Wire) -> bool:
+        """Send through the unix socket from wherever we are; False when nobody listens."""
         return self._client.send(json.dumps([group, message]).encode())
 
     async def flush(self) -> None:
@@ -313,6 +318,7 @@ class RedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
         loop = asyncio.get_running_loop()
         if loop not in self._layers:
             self._layers[loop] = _LoopLayer(**self._kwargs, channel_layer=self)
+            _wrap_close(self, loop)
         return self._layers[loop]
 
     async def start(self) -> None:

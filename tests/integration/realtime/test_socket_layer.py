@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from channels.exceptions import ChannelFull
 
+from core.errors import Unavailable
+from realtime import health
 from realtime.layers import SocketLayer, socket_path
 
 SEND = """
@@ -181,3 +183,13 @@ async def test_a_path_that_is_too_long_for_the_kernel_is_shortened(tmp_path: Pat
     assert await heard(layer, channel, 1) == [1]
     other.hang_up()
     await layer.stop()
+
+
+async def test_health_asks_through_the_socket(
+    server: SocketLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "get_channel_layer", lambda: server)
+    await health.layer()
+    await server.stop()
+    with pytest.raises(Unavailable):
+        await health.layer()

@@ -46,6 +46,17 @@ def test_a_bad_command_is_refused_with_its_reference() -> None:
     assert bad.value.ref == "7"
 
 
+@pytest.mark.parametrize("since", ["true", "-1", "1.0", '"1"', "[]"])
+def test_a_version_is_a_whole_number(since: str) -> None:
+    with pytest.raises(BadCommand):
+        read(f'{{"type": "subscribe", "topic": "feed", "since": {since}}}')
+
+
+def test_what_is_nested_beyond_sense_is_refused() -> None:
+    with pytest.raises(BadCommand):
+        decode("[" * 100_000, max_bytes=200_000)
+
+
 def test_the_bound_of_a_command_is_kept() -> None:
     text = '{"type": "ping"}'
     assert decode(text, max_bytes=len(text)).type == "ping"
