@@ -74,8 +74,8 @@ class Case:
 
     @property
     def cpu_us(self) -> float:
-        """CPU of the server per delivery, in microseconds."""
-        return 1e6 * self.cpu_seconds / max(1, len(self.tally.seconds))
+        """CPU of the server per delivery, in microseconds; the kernel counts hundredths of a s."""
+        return 1e6 * max(0.01, self.cpu_seconds) / max(1, len(self.tally.seconds))
 
 
 def _cpu(pid: int) -> float:
