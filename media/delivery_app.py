@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from typing import Any
 from urllib.parse import parse_qs
 
 from django.conf import settings
@@ -43,6 +44,8 @@ logger = logging.getLogger(__name__)
 
 #: A link that was revoked works so much longer at most.
 EPOCH_SECONDS = 5.0
+#: How long a held request relies on the job that it found or queued.
+ASK_AGAIN_SECONDS = 2.5
 _YEAR_SECONDS = 365 * 24 * 3600
 
 PLAYLIST = "application/vnd.apple.mpegurl"
@@ -175,18 +178,17 @@ class Delivery:
     ) -> None:
         key, kind = _key(link), _kind(link, facts)
         try:
-            return await self._object(scope, send, key, kind)
-        except FileNotFoundError:
-            pass  # it is still to be made
-        plan = await self._plan(link)
-        if link.number >= len(plan.segments(link.rung)):
-            raise SegmentNotPlanned
-        if not await self._hold(link, client_address(scope), receive):
-            return None
-        try:
             await self._object(scope, send, key, kind)
         except FileNotFoundError:
-            raise SegmentNotReady(retry_after_seconds=1) from None
+            plan = await self._plan(link)
+            if link.number >= len(plan.segments(link.rung)):
+                raise SegmentNotPlanned from None
+            if not await self._hold(link, client_address(scope), receive):
+                return
+            try:
+                await self._object(scope, send, key, kind)
+            except FileNotFoundError:
+                raise SegmentNotReady(retry_after_seconds=1) from None
 
     async def _hold(self, link: Link, address: str, receive: Receive) -> bool:
         """Have the segment made and wait for it; False when nobody waits for the answer."""
@@ -195,21 +197,16 @@ class Delivery:
         except NoRoom:
             raise TooManyWaiting(retry_after_seconds=2) from None
         gone = asyncio.ensure_future(_until_gone(receive))
+        until = time.monotonic() + settings.SEGMENT_WAIT_SECONDS
         try:
-            rendition_id = await in_database(
-                request_segment,
-                media_id=link.media_id,
-                plan_number=link.plan,
-                rung=link.rung,
-                number=link.number,
-            )
-            key = (rendition_id, link.number)
-            seconds: float = settings.SEGMENT_WAIT_SECONDS
-            if not await self._waiters.wait(key, gone=gone, seconds=seconds):
-                if gone.done():
-                    return False
-                raise SegmentNotReady(retry_after_seconds=1)
-            return True
+            while (left := until - time.monotonic()) > 0 and not gone.done():
+                # Asked again now and then: the job that was to bring it may have ended early.
+                key = (await in_database(request_segment, **_wanted(link)), link.number)
+                if await self._waiters.wait(key, gone=gone, seconds=min(left, ASK_AGAIN_SECONDS)):
+                    return True
+            if gone.done():
+                return False
+            raise SegmentNotReady(retry_after_seconds=1)
         finally:
             gone.cancel()
             self._waiters.leave_place(address)
@@ -245,6 +242,15 @@ def _as_app_error(error: Exception) -> AppError:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass  # a body that nobody asked for
+
+
+def _wanted(link: Link) -> dict[str, Any]:
+    return {
+        "media_id": link.media_id,
+        "plan_number": link.plan,
+        "rung": link.rung,
+        "number": link.number,
+    }
 
 
 def _key(link: Link) -> str:

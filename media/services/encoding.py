@@ -19,6 +19,7 @@ from media.ffmpeg.encode import MadeSegment
 from media.ffmpeg.errors import DamagedPiece, FFmpegError
 from media.ffmpeg.plan import AUDIO
 from media.jobs.claim import Claim, LeaseLost
+from media.jobs.queue import enqueue
 from media.models import Job, Segment
 from media.playlists import lead_rung
 from media.services import deletion, ingest
@@ -36,8 +37,6 @@ from media.store import poster_key, store
 
 logger = logging.getLogger(__name__)
 
-#: A request for one segment makes so many, as nobody stops watching after six seconds.
-ON_DEMAND_SEGMENTS = 3
 #: Sound is made at 80 times real time: a request for it makes so much of it.
 ON_DEMAND_AUDIO_SECONDS = 120.0
 
@@ -197,34 +196,44 @@ def _is_made(work: Work, rung: str, number: int) -> bool:
 
 
 def _on_demand(claim: Claim) -> None:
-    work = load_work(claim)
-    rung, first = str(claim.job.args["rung"]), int(claim.job.args["first"])
+    work, args = load_work(claim), claim.job.args
+    rung, first, last = str(args["rung"]), int(args["first"]), int(args["last"])
     is_run = rung in (AUDIO, work.plan.copied_rung)
-    (_demanded_run if is_run else _demanded_pieces)(work, rung, first)
+    (_demanded_run if is_run else _demanded_pieces)(work, rung, first, last)
 
 
-def _demanded_run(work: Work, rung: str, first: int) -> None:
+def _demanded_run(work: Work, rung: str, first: int, last: int) -> None:
     segments, recorder = work.plan.segments(rung), Recorder(work)
     seconds = ON_DEMAND_AUDIO_SECONDS if rung == AUDIO else 0.0
     until = segments[first].start_seconds + seconds
 
     def goes_on(made: MadeSegment) -> bool:
-        enough = made.number >= first + ON_DEMAND_SEGMENTS - 1
-        is_far = segments[made.number].start_seconds >= until
-        return not ((enough and is_far) or _somebody_waits(work))
+        is_enough = made.number >= last and segments[made.number].start_seconds >= until
+        return not (is_enough or _somebody_waits(work))
 
     if not _is_made(work, rung, first):
         run(work, rung, first, len(segments) - 1, recorder, goes_on=goes_on)
-    recorder.mark(finish=True)
+        recorder.mark()
+    missing = [gap for gap in work.missing(rung) if first <= gap[0] <= last]
+    if missing and missing[0][0] > first:
+        _put_back(work, rung, missing[0][0], last)
 
 
-def _demanded_pieces(work: Work, rung: str, first: int) -> None:
-    last = min(first + ON_DEMAND_SEGMENTS, work.plan.piece_count) - 1
+def _demanded_pieces(work: Work, rung: str, first: int, last: int) -> None:
     for piece in range(first, last + 1):
         if piece > first and _somebody_waits(work):
-            break
+            return _put_back(work, rung, piece, last)
         if not _is_made(work, rung, piece):
             make_piece(work, piece, [rung], background=False, finish=False)
+    return None
+
+
+def _put_back(work: Work, rung: str, first: int, last: int) -> None:
+    """Leave the rest to a job that stands behind those who wait now."""
+    args = {"rung": rung, "first": first, "last": last}
+    with work.claim.recording() as job:
+        enqueue(kind=Job.Kind.ON_DEMAND, media_file=job.media_file, args=args)
+        work.claim.finish()
 
 
 def _somebody_waits(work: Work) -> bool:

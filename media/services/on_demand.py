@@ -9,8 +9,9 @@ from core.errors import NotFound, Unavailable
 from media.jobs.queue import PRIORITY, enqueue, raise_priority
 from media.models import Job, MediaFile, Rendition, Segment
 from media.playlists import lead_of
-from media.services.encoding import ON_DEMAND_SEGMENTS
 
+#: A request for one segment makes so many, as nobody stops watching after six seconds.
+ON_DEMAND_SEGMENTS = 3
 #: A run (copy, audio) that is this close behind a segment will be there before another job is.
 NEAR_SEGMENTS = 12
 
@@ -45,15 +46,17 @@ def request_segment(*, media_id: uuid.UUID, plan_number: int, rung: str, number:
         if media_file is None:
             raise SegmentNotPlanned
         if not _is_made(rendition, number) and not _is_underway(media_file, rendition, number):
-            _enqueue(media_file, rung, number)
+            _enqueue(media_file, rendition, number)
     return rendition.pk
 
 
-def _enqueue(media_file: MediaFile, rung: str, number: int) -> None:
+def _enqueue(media_file: MediaFile, rendition: Rendition, number: int) -> None:
     waiting = Job.objects.filter(media_file=media_file, kind=Job.Kind.ON_DEMAND, state="queued")
     if waiting.count() >= settings.ON_DEMAND_MAX_PER_MEDIA:
         raise TooMuchOnDemand(retry_after_seconds=2)
-    enqueue(kind=Job.Kind.ON_DEMAND, media_file=media_file, args={"rung": rung, "first": number})
+    last = min(number + ON_DEMAND_SEGMENTS, rendition.segment_count) - 1
+    args = {"rung": rendition.name, "first": number, "last": last}
+    enqueue(kind=Job.Kind.ON_DEMAND, media_file=media_file, args=args)
 
 
 def _is_underway(media_file: MediaFile, rendition: Rendition, number: int) -> bool:
@@ -74,8 +77,7 @@ def _brings(job: Job, rendition: Rendition, number: int) -> bool:
     is_audio = rendition.kind == Rendition.Kind.AUDIO
     match job.kind:
         case Job.Kind.ON_DEMAND:
-            first = int(job.args["first"])
-            is_in_reach = first <= number < first + ON_DEMAND_SEGMENTS
+            is_in_reach = int(job.args["first"]) <= number <= int(job.args["last"])
             return job.args["rung"] == rendition.name and (
                 is_in_reach or (is_running and is_audio and _is_near(rendition, number))
             )

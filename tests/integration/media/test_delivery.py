@@ -281,6 +281,19 @@ async def test_a_segment_that_does_not_come_is_a_503_in_time(
     assert 0.3 <= time.monotonic() - began < 2
 
 
+async def test_a_job_that_ends_early_is_asked_for_again(
+    delivery: Delivery, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media.delivery_app.ASK_AGAIN_SECONDS", 0.2)
+    asking = asyncio.create_task(ask(delivery, f"{folder}/1/72p/6.m4s"))
+    await _until(lambda: len(delivery._waiters) == 1)
+    await asyncio.sleep(0.1)
+    await Job.objects.all().adelete()
+    await asyncio.sleep(0.3)
+    async with a_worker():
+        assert (await asking).status == 200
+
+
 async def test_a_client_that_leaves_frees_its_place(delivery: Delivery, folder: str) -> None:
     gone = asyncio.Event()
     asking = asyncio.create_task(ask(delivery, f"{folder}/1/72p/6.m4s", gone=gone))

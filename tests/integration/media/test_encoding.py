@@ -11,7 +11,7 @@ from media.ffmpeg.errors import DamagedPiece, ToolFailed
 from media.jobs.claim import claim_job
 from media.models import Job, MediaFile, Rendition, Segment
 from media.selectors import media_shapes
-from media.services import encoding, ingest, on_demand
+from media.services import encoding, ingest, making, on_demand
 from media.services.on_demand import SegmentNotPlanned, TooMuchOnDemand, request_segment
 from media.store import segment_key, store
 from tests.factories.media import (
@@ -243,3 +243,24 @@ def test_one_video_cannot_fill_the_queue(
     request(media_file, 1)
     with pytest.raises(TooMuchOnDemand):
         request(media_file, 2)
+
+
+@pytest.mark.parametrize("rung", ["72p", "audio"])
+def test_whoever_asks_meanwhile_is_served_between_two_segments(
+    planned: Planned, monkeypatch: pytest.MonkeyPatch, rung: str
+) -> None:
+    first, second = make_planned(planned), make_planned(planned)
+    request(first, 1, rung)
+    real = making.publish_segment
+
+    def publish(work: Any, made: Any, **arguments: Any) -> None:
+        real(work, made, **arguments)
+        if work.media_id == first.pk and made.number == 1:
+            request(second, 2, rung)
+
+    for module in (encoding, making):
+        monkeypatch.setattr(module, "publish_segment", publish)
+    assert set(work_off()) == {"on_demand"}
+    made = Segment.objects.filter(rendition__name=rung, number__gt=0).order_by("id")
+    served = [(row.rendition.plan.media_file_id == first.pk, row.number) for row in made]
+    assert served[:5] == [(True, 1), (False, 2), (True, 2), (False, 3), (True, 3)]
