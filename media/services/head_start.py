@@ -28,6 +28,9 @@ from media.selectors import Ranges
 
 logger = logging.getLogger(__name__)
 
+#: How often whoever takes the batches may look at something else, at least.
+LOOK_UP_SECONDS = 0.1
+
 
 class _Enough(Exception):
     """Ends an encoder whose result nobody takes any more."""
@@ -84,7 +87,7 @@ class HeadStart:
         self._yielding.set()
 
     def batches(self) -> Iterator[list[MadeSegment]]:
-        """What was made since the last time, whenever there is something, until all have ended.
+        """What was made since the last time, until all have ended; nothing, now and then.
 
         Raises what ended a head, unless it is FFmpeg's complaint: the jobs that follow will find
         the same gap, try again, and complain where it is seen.
@@ -148,8 +151,9 @@ class HeadStart:
             raise _Enough
 
     def _all_there_is(self) -> list[MadeSegment | str]:
-        items = [self._made.get()]
+        items: list[MadeSegment | str] = []
         with suppress(queue.Empty):
+            items.append(self._made.get(timeout=LOOK_UP_SECONDS))
             while True:
                 items.append(self._made.get_nowait())
         return items

@@ -4,7 +4,6 @@ A viewer waits for what happens here, so the job that plans also makes the begin
 sound side by side, before it hands the rest over to other jobs.
 """
 
-import time
 from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
@@ -27,19 +26,12 @@ from media.playlists import lead_rung
 from media.selectors import Ranges
 from media.services.changes import announce, lock
 from media.services.head_start import HeadStart
-from media.services.making import (
-    MARK_SECONDS,
-    Work,
-    load_work,
-    publish_segment,
-    record,
-    source_path,
-)
+from media.services.making import Recorder, Work, load_work, source_path
 from media.states import MEDIA
 from media.store import init_key, remux_key, store
 
 #: How long others may wait for a slot before copying and sound give this one up.
-PATIENCE_SECONDS = 0.5
+PATIENCE_SECONDS = 0.15
 #: Where nothing can be copied, the lead rung is made this far ahead of all others.
 LEAD_SECONDS = 30.0
 
@@ -95,20 +87,19 @@ def _head_start(claim: Claim, plan: Plan, folder: Path, missing: dict[str, Range
 
 def _take_in(work: Work, head: HeadStart) -> None:
     """Publish and mark the beginning as it is made; queue the rest once it is there."""
-    is_queued = False
+    recorder, is_queued = Recorder(work), False
     for segments in head.batches():
         for segment in segments:
-            publish_segment(work, segment)
-        record(work, segments, finish=False)
-        if not head.is_there:
-            continue
+            recorder.take(segment)
         if not is_queued:
+            recorder.mark()
+        if head.is_there and not is_queued:
             with work.claim.recording():
                 enqueue_many(_rest(work))
             is_queued = True
-        elif _somebody_waits(work):
+        elif is_queued and _somebody_waits(work):
             head.give_way()
-        time.sleep(MARK_SECONDS)
+    recorder.mark()
 
 
 def _somebody_waits(work: Work) -> bool:

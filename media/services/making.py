@@ -106,9 +106,10 @@ class Recorder:
 
     def mark(self, *, finish: bool = False) -> None:
         """Mark all that was published since, and end the job with it if `finish`."""
-        record(self.work, self._waiting, finish=finish)
-        self._waiting = []
-        self._marked_at = time.monotonic()
+        if self._waiting or finish:
+            record(self.work, self._waiting, finish=finish)
+            self._waiting = []
+            self._marked_at = time.monotonic()
 
 
 def publish_segment(work: Work, made: MadeSegment, *, tolerate_damage: bool = False) -> None:

@@ -93,6 +93,21 @@ def test_sound_alone_is_a_track(folder: Path) -> None:
     assert (shape["status"], shape["kind"], shape["width"]) == ("completed", "audio", None)
 
 
+def test_sound_gives_way_to_a_viewer_who_waits(planned: Planned, folder: Path) -> None:
+    tone = folder / "tone.mkv"
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=900", "-c:a", "libopus", "-b:a", "32k", str(tone))
+    media_file = make_uploaded(tone)
+    claim = claim_job(worker="test")
+    assert claim is not None
+    request(make_planned(planned), 2)
+    encoding.perform(claim)
+    made = shape_of(media_file)["renditions"][0]["made"]
+    assert made[0][1] < Rendition.objects.get(plan__media_file=media_file).segment_count - 1
+    assert Job.objects.filter(media_file=media_file, kind=Job.Kind.AUDIO, state="queued").exists()
+    work_off()
+    assert shape_of(media_file)["status"] == "completed"
+
+
 def test_a_container_that_cannot_be_sought_is_remuxed_first(clip: Path, folder: Path) -> None:
     ffmpeg("-i", str(clip), "-c:v", "mpeg2video", "-c:a", "mp2", str(folder / "clip.ts"))
     media_file = make_uploaded(folder / "clip.ts")
