@@ -95,7 +95,7 @@ def test_sound_alone_is_a_track(folder: Path) -> None:
 
 def test_sound_gives_way_to_a_viewer_who_waits(planned: Planned, folder: Path) -> None:
     tone = folder / "tone.mkv"
-    ffmpeg("-f", "lavfi", "-i", "sine=duration=900", "-c:a", "libopus", "-b:a", "32k", str(tone))
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=300", "-c:a", "libopus", "-b:a", "32k", str(tone))
     media_file = make_uploaded(tone)
     claim = claim_job(worker="test")
     assert claim is not None
