@@ -19,6 +19,8 @@ class Limits:
     #: A body that comes slower than this over a whole `body_window_seconds` is cut off.
     body_bytes_per_second: int = KiB
     body_window_seconds: float = 10
+    #: What is read from the socket at a time while a long body comes.
+    read_bytes: int = 512 * KiB
     #: What may wait for the application before the server stops reading from the socket.
     waiting_bytes: int = MiB
     waiting_messages: int = 64

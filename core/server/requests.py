@@ -75,6 +75,8 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]  # Daphne is untyped
         self.requestHeaders.removeHeader(b"Expect")
         self._may_be_long = self.server.takes_bytes(unquote(self.path.decode("latin-1")))
         self._window = (time.monotonic(), 0)
+        if self._may_be_long:
+            channel.transport.bufferSize = self.limits.read_bytes
         if length is not None and self._is_too_long(length):
             self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large")
         else:
@@ -240,6 +242,7 @@ class StreamingChannel(http.HTTPChannel):  # type: ignore[misc]  # Twisted is un
     def requestDone(self, request: StreamingRequest) -> None:
         """Wait for the next request, whose head has to be complete in time."""
         self.setTimeout(self._limits.keep_alive_seconds)
+        self.transport.bufferSize = self._limits.unsent_bytes
         super().requestDone(request)
 
     def pauseProducing(self) -> None:
