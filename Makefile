@@ -48,10 +48,10 @@ demo: setup ## Fill a fresh instance with people, posts and clips
 # --- Tests and checks ----------------------------------------------------------------------------
 
 test: $(VENV)/tools ## The tests, on the embedded stack
-	$(BIN)/python -m pytest -m "not full and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not full and not browser"
 
 test-full: $(VENV)/tools setup ## All tests, on PostgreSQL, Redis and Chromium (installed if missing)
-	$(BIN)/python -m tests.services test
+	$(BIN)/python -m tests.services test -n 2 --dist loadfile
 
 check: $(VENV)/tools ## Formatting, lint, types, import contracts, deployment settings; writes nothing
 	$(BIN)/ruff check .

@@ -86,13 +86,13 @@ class Courier:
         with asyncio.Runner() as runner:
             self._runner = runner
             while (errand := self._next()) is not None:
-                try:
-                    errand()
-                except Exception:
-                    # Hints may be lost: the rows are the truth, and the next errand is another.
-                    logger.exception("a live message could not be made")
-                finally:
-                    close_old_connections()
+                for step in (errand, close_old_connections):
+                    try:
+                        step()
+                    except Exception:
+                        # Hints may be lost: the rows are the truth, and the next errand is
+                        # another. A database that is away must not end this thread either.
+                        logger.exception("a live message could not be made")
             layer = get_channel_layer()
             if isinstance(layer, RedisLayer):
                 runner.run(layer.close_loop())

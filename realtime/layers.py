@@ -129,6 +129,10 @@ class SocketLayer(BaseChannelLayer):  # type: ignore[misc]  # channels has no ty
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Deliver what one other process sends until it goes away."""
+        if self._server is None:
+            # Accepted just before `stop`, too late to be found there.
+            writer.close()
+            return
         self._senders.add(writer)
         try:
             while True:
