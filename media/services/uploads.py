@@ -392,7 +392,8 @@ def terminate_upload(*, actor: User, upload_id: uuid.UUID) -> None:
 def _end(upload: Upload, state: str) -> None:
     with transaction.atomic():
         try:
-            UPLOAD.move(upload, state, lease_token=F("lease_token") + 1)
+            # What is left answers 410 for as long again, and not 404.
+            UPLOAD.move(upload, state, lease_token=F("lease_token") + 1, expires_at=expiry())
         except IllegalTransition:
             raise UploadGone from None
         if upload.media_file_id is not None:

@@ -409,6 +409,12 @@ def test_an_upload_that_nobody_came_back_for_is_swept(ada: User) -> None:
     assert uploads.expire_uploads() == 0
     assert not store().path(part_key(abandoned.pk)).exists()
     assert list(MediaFile.objects.values_list("pk", flat=True)) == [other.media_file_id]
+    with pytest.raises(UploadGone):
+        claim(abandoned, 4)
+    Upload.objects.filter(pk=abandoned.pk).update(expires_at=past)
+    uploads.expire_uploads()
+    with pytest.raises(UploadNotFound):
+        claim(abandoned, 4)
 
 
 def test_a_forged_token_moves_nothing(ada: User) -> None:
