@@ -52,7 +52,8 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]  # Daphne is untyped
     _is_upgrade = False
     _may_be_long = False
     _linger: IDelayedCall | None = None
-    _window = (0.0, 0)
+    #: When it began, and how much of the body there was; None until the head is complete.
+    _window: tuple[float, int] | None = None
 
     @property
     def limits(self) -> Limits:
@@ -196,6 +197,8 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]  # Daphne is untyped
             self.cut()
 
     def _is_sending_too_slowly(self) -> bool:
+        if self._window is None:
+            return False
         now = time.monotonic()
         started, before = self._window
         if self.body_is_complete or self._waits_for_us():

@@ -233,6 +233,15 @@ def test_a_head_that_drips_is_cut_off(server: Server) -> None:
     assert time.monotonic() - started < 5
 
 
+def test_a_slow_head_is_answered_within_its_deadline(start: Start) -> None:
+    server = start(header_seconds=30, body_window_seconds=0.5)
+    with server.connect() as client:
+        client.sendall(b"GET /facts HTTP/1.1\r\nHost:")
+        time.sleep(4.5)
+        client.sendall(b" x\r\n\r\n")
+        assert read_answer(client).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_body_that_drips_is_cut_off(server: Server) -> None:
     with server.connect() as client:
         client.sendall(request("PUT /bytes\nContent-Length: 1000000"))
