@@ -177,3 +177,12 @@ def test_every_make_command_that_is_named_exists(page: str) -> None:
     named |= set(re.findall(r"^\s*make ([a-z][a-z-]*)", doc(page), re.M))
     # `make bench-…` names a family.
     assert {name for name in named if not name.endswith("-")} <= targets
+
+
+def test_every_page_that_is_linked_exists() -> None:
+    missing = []
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text("utf-8")):
+            if not (page.parent / target).exists():
+                missing.append(f"{page.relative_to(ROOT)}: {target}")
+    assert missing == []
