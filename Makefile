@@ -51,7 +51,7 @@ test: $(VENV)/tools ## The tests, on the embedded stack
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not full and not browser"
 
 test-full: $(VENV)/tools setup ## All tests, on PostgreSQL, Redis and Chromium (installed if missing)
-	$(BIN)/python -m tests.services test -n 2 --dist loadfile
+	$(BIN)/python -m tests.services test
 
 check: $(VENV)/tools ## Formatting, lint, types, import contracts, deployment settings; writes nothing
 	$(BIN)/ruff check .

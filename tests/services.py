@@ -26,6 +26,9 @@ PACKAGES = {
     "chromium": "chromium",
     "node": "nodejs",
 }
+PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
+#: pytest's exit code when nothing was selected.
+NO_TESTS = 5
 
 
 class ServiceMissing(SystemExit):
@@ -149,16 +152,25 @@ def run_with(url_postgres: str, url_redis: str, command: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Run the whole suite on fresh servers in a temporary folder."""
+    """Run the whole suite on fresh servers in a temporary folder.
+
+    The browser's tests run in a process of their own: Playwright keeps an event loop running
+    beside them, in which Django refuses to touch the database.
+    """
     require("postgres", "redis-server", "chromium")
     # World-readable, so that the account `postgres` can reach its folder inside.
     folder = Path(tempfile.mkdtemp(prefix="reelay-services-"))
     folder.chmod(0o755)
     try:
         with postgresql(folder, durable=False) as database, redis(folder) as layer:
-            return run_with(database, layer, [sys.executable, "-m", "pytest", *arguments])
+            codes = [
+                run_with(database, layer, [*PYTEST, "-m", marker, *arguments])
+                for marker in ("not browser", "browser")
+            ]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    # Where the arguments select tests of one kind only, the other run finds none.
+    return max((code for code in codes if code != NO_TESTS), default=NO_TESTS)
 
 
 def run() -> int:
