@@ -2,6 +2,8 @@ import asyncio
 import json
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 from django.test import AsyncClient
 
 from core import health
@@ -15,17 +17,21 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(health._checks, "database", down)
 
 
+@pytest.fixture
+async def fresh_connections(transactional_db: None) -> None:
+    """A connection that no test before has broken, in the thread that will ask the database."""
+    await sync_to_async(connections.close_all)()
+
+
 async def test_a_live_process_says_so_without_asking_anybody(broken: None) -> None:
     assert (await AsyncClient().get("/livez")).status_code == 200
 
 
-@pytest.mark.django_db(transaction=True)
-async def test_an_instance_with_its_schema_is_ready() -> None:
+async def test_an_instance_with_its_schema_is_ready(fresh_connections: None) -> None:
     assert (await AsyncClient().get("/readyz")).status_code == 200
 
 
-@pytest.mark.django_db(transaction=True)
-async def test_health_names_the_part_that_is_down(broken: None) -> None:
+async def test_health_names_the_part_that_is_down(fresh_connections: None, broken: None) -> None:
     response = await AsyncClient().get("/health")
     body = json.loads(response.content)
     assert (response.status_code, body["status"]) == (503, "unavailable")
