@@ -18,6 +18,11 @@ T = TypeVar("T")
 
 _files = ThreadPoolExecutor(4, thread_name_prefix="upload-file")
 _queries = ThreadPoolExecutor(4, thread_name_prefix="upload-query")
+# SQLite has one writer at a time anyway, and one thread finds its caches warm: each statement
+# of another connection would empty them.
+_brief = ThreadPoolExecutor(
+    1 if connection.vendor == "sqlite" else 4, thread_name_prefix="upload-brief"
+)
 
 
 async def on_disk(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -28,15 +33,15 @@ async def on_disk(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
 
 async def in_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call something that asks the database, with a connection that is kept for the next call."""
-    return await _in_query_thread(partial(function, *args, **kwargs))
+    return await _in_thread(_queries, partial(function, *args, **kwargs))
 
 
 async def in_database_unsynced(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The same for what may be forgotten when the power fails, though not when a process dies.
+    """The same for what is brief and may be forgotten when the power fails.
 
-    SQLite then leaves it to the operating system when a commit reaches the disk, instead of
-    waiting for it. A server that keeps a log of its own waits as ever: there, a process that
-    dies is a process of the database too.
+    Not when a process dies: SQLite hands a commit to the operating system, and only leaves it
+    to that when it reaches the disk. A server that keeps a log of its own waits as ever; there,
+    a process that dies is a process of the database too.
     """
 
     def unsynced() -> T:
@@ -48,10 +53,10 @@ async def in_database_unsynced(function: Callable[P, T], *args: P.args, **kwargs
         finally:
             _set_synchronous("FULL")
 
-    return await _in_query_thread(unsynced)
+    return await _in_thread(_brief, unsynced)
 
 
-async def _in_query_thread(call: Callable[[], T]) -> T:
+async def _in_thread(threads: ThreadPoolExecutor, call: Callable[[], T]) -> T:
     # The request id of the log travels in the context.
     context = contextvars.copy_context()
 
@@ -62,7 +67,7 @@ async def _in_query_thread(call: Callable[[], T]) -> T:
         finally:
             _drop_stale_connection()
 
-    return await asyncio.get_running_loop().run_in_executor(_queries, ask)
+    return await asyncio.get_running_loop().run_in_executor(threads, ask)
 
 
 def _set_synchronous(mode: str) -> None:

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, Sum
-from django.db.models.functions import Coalesce, Now
+from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from core.errors import AppError
@@ -24,12 +24,10 @@ from core.events import publish
 from core.states import IllegalTransition
 from media.errors import (
     BeyondLength,
-    DiskFull,
     LengthFixed,
     MetadataInvalid,
     OffsetMismatch,
     QuotaExceeded,
-    TooManyUploads,
     UploadFinished,
     UploadGone,
     UploadLocked,
@@ -40,6 +38,7 @@ from media.events import MediaChanged
 from media.models import MediaFile, Upload, Visibility
 from media.selectors import VideoNotFound
 from media.services import deletion, ingest, upload_lease
+from media.services import upload_room as room
 from media.services.names import display_name, extension_of
 from media.states import UPLOAD
 from media.storage.errors import BytesMissing
@@ -100,8 +99,8 @@ def create_upload(
     """
     # Of two sessions that begin at the same moment, one sees what the other takes.
     User.objects.select_for_update().get(pk=actor.pk)
-    _check_number(actor)
-    _check_room(length_bytes or 0, free_bytes=_free_of(actor))
+    room.check_number(actor)
+    room.check(length_bytes or 0, of=actor)
     filename = display_name(metadata.get("filename", ""))
     media_file = MediaFile.objects.create(
         owner=actor,
@@ -130,32 +129,6 @@ def _visibility(metadata: dict[str, str]) -> str:
     if wanted not in Visibility.values:
         raise MetadataInvalid(f"The visibility has to be one of {', '.join(Visibility.values)}.")
     return wanted
-
-
-def _check_number(actor: User) -> None:
-    most: int = settings.UPLOADS_PER_USER
-    if Upload.objects.filter(owner=actor, state="receiving").count() >= most:
-        raise TooManyUploads(max_uploads=most, retry_after_seconds=60)
-
-
-def _check_room(size_bytes: int, *, free_bytes: int) -> None:
-    if size_bytes > settings.UPLOAD_MAX_BYTES:
-        raise UploadTooLarge(max_bytes=settings.UPLOAD_MAX_BYTES)
-    if size_bytes > free_bytes:
-        raise QuotaExceeded(free_bytes=max(0, free_bytes))
-    if size_bytes > store().free_bytes():
-        raise DiskFull
-
-
-def _free_of(owner: User, *, but: Upload | None = None) -> int:
-    """What `owner` may still store: sources, and what unfinished uploads have announced."""
-    sources = MediaFile.objects.filter(owner=owner).aggregate(bytes=Sum("size_bytes"))
-    coming = Upload.objects.filter(owner=owner, state="receiving")
-    if but is not None:
-        coming = coming.exclude(pk=but.pk)
-    announced = coming.aggregate(bytes=Sum(Coalesce("length_bytes", "offset_bytes")))
-    quota: int = settings.UPLOAD_QUOTA_BYTES
-    return quota - (sources["bytes"] or 0) - (announced["bytes"] or 0)
 
 
 # --- Looking --------------------------------------------------------------------------------
@@ -275,12 +248,12 @@ def _fix_length(upload: Upload, told: int | None, actor: User) -> int | None:
         raise LengthFixed(length_bytes=upload.length_bytes)
     if told < upload.offset_bytes:
         raise BeyondLength(length_bytes=told)
-    _check_room(told, free_bytes=_free_of(actor, but=upload))
+    room.check(told, of=actor, but=upload)
     return told
 
 
 def _limit_of_deferred(upload: Upload, actor: User) -> int:
-    return min(settings.UPLOAD_MAX_BYTES, max(upload.offset_bytes, _free_of(actor, but=upload)))
+    return min(settings.UPLOAD_MAX_BYTES, max(upload.offset_bytes, room.left(actor, but=upload)))
 
 
 def record_bytes(claim: UploadClaim, *, to_bytes: int, release: bool = False) -> UploadClaim:
