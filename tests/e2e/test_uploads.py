@@ -551,10 +551,12 @@ def test_of_many_writers_at_one_offset_one_wins(product: Product, ada: str) -> N
     size = 2 * MiB
     upload = begin(product, ada, size)
     replies: list[int] = []
-    threads = [
-        threading.Thread(target=lambda n=n: replies.append(upload.append(bytes([n]) * size).status))
-        for n in range(8)
-    ]
+
+    def write(number: int) -> None:
+        # At the beginning, also where another thread has already heard how far it has come.
+        replies.append(upload.append(bytes([number]) * size, Upload_Offset="0").status)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

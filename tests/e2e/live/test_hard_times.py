@@ -46,6 +46,8 @@ async def test_who_does_not_read_is_dropped_and_others_go_on(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     settings = {"WORKER_PROCESSES": "0", "LIVE_BUFFER_MAX_BYTES": "4096", "LOG_LEVEL": "INFO"}
+    # Each change goes out by itself, so that their number decides and not how fast they come.
+    settings["LIVE_GATHER_SECONDS"] = "0.001"
     with running(tmp_path_factory.mktemp("slow"), **settings) as product:
         token = product.sign_up()
         post = product.call("POST", "/api/posts/", {"text": "x"}, token)
