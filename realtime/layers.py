@@ -55,6 +55,10 @@ def socket_path(wanted: str) -> Path:
     return Path(tempfile.gettempdir()) / f"reelay-{os.getuid()}" / f"{name}.sock"
 
 
+#: Turns of the event loop from "somebody connects" to "their connection is being served".
+_ACCEPT_TURNS = 8
+
+
 class SocketLayer(BaseChannelLayer):  # type: ignore[misc]  # channels has no types
     """Groups in the server process; other processes send to it over a private unix socket.
 
@@ -109,13 +113,17 @@ class SocketLayer(BaseChannelLayer):  # type: ignore[misc]  # channels has no ty
     async def stop(self) -> None:
         """Take no more messages and remove the socket."""
         if self._server is not None:
+            self._remove_socket()
+            # Whoever connected a moment ago is let in first, to be closed below: asyncio leaks a
+            # connection that it has accepted when its server closes before it is handed over.
+            for _ in range(_ACCEPT_TURNS):
+                await asyncio.sleep(0)
             self._server.close()
             for sender in list(self._senders):
                 sender.close()
             await asyncio.gather(
                 *(sender.wait_closed() for sender in list(self._senders)), return_exceptions=True
             )
-            self._remove_socket()
         self._server = self._loop = None
         self._queues, self._groups = {}, {}
 
@@ -129,10 +137,6 @@ class SocketLayer(BaseChannelLayer):  # type: ignore[misc]  # channels has no ty
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Deliver what one other process sends until it goes away."""
-        if self._server is None:
-            # Accepted just before `stop`, too late to be found there.
-            writer.close()
-            return
         self._senders.add(writer)
         try:
             while True:
