@@ -26,7 +26,7 @@ PACKAGES = {
     "chromium": "chromium",
     "node": "nodejs",
 }
-PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
+PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--reruns", "1"]
 #: pytest's exit code when nothing was selected.
 NO_TESTS = 5
 
