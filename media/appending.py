@@ -7,9 +7,10 @@
 What was received when the connection breaks is written and recorded like all the rest.
 """
 
+import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from core.errors import AppError
@@ -115,7 +116,7 @@ class _Appender:
                 # The client was silent for a while. If nobody else came, the lease is still ours.
                 await self._record()
             try:
-                await on_disk(self._write_now, data)
+                await _to_the_end(on_disk(self._write_now, data))
             except StorageFull as error:
                 raise DiskFull from error
             except BytesMissing as error:
@@ -155,3 +156,13 @@ class _Appender:
         except AppError as error:
             # Somebody else has the lease by now: there is nothing of ours to record or release.
             logger.info("upload was taken over", extra={"reason": error.code})
+
+
+async def _to_the_end(write: Coroutine[Any, Any, None]) -> None:
+    """Wait for a write, also when we are cancelled: it must not begin after we have let go."""
+    writing = asyncio.create_task(write)
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait([writing])
+        raise

@@ -6,34 +6,83 @@ and must not open a connection per request.
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import ParamSpec, TypeVar
+from queue import SimpleQueue
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import close_old_connections, connection
+from django.db import DEFAULT_DB_ALIAS, close_old_connections, connection, connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_files = ThreadPoolExecutor(4, thread_name_prefix="upload-file")
-_queries = ThreadPoolExecutor(4, thread_name_prefix="upload-query")
+
+class Crew:
+    """Threads that do what a coroutine waits for.
+
+    An executor of the standard library does the same with two futures, a chain between them
+    and their locks; for the short calls here, that costs more than the calls.
+    """
+
+    def __init__(self, size: int, name: str) -> None:
+        self._calls: SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]]] = SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True)
+            for number in range(size)
+        ]
+        self._begin = threading.Lock()
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """What `function` returns or raises, in one of the threads.
+
+        Who is cancelled meanwhile stops waiting; the call goes on to its end.
+        """
+        if self._threads:
+            self._start()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._calls.put((future, function))
+        return await future
+
+    def _start(self) -> None:
+        with self._begin:
+            while self._threads:
+                self._threads.pop().start()
+
+    def _work(self) -> None:
+        while True:
+            future, function = self._calls.get()
+            try:
+                settle = partial(_settle, future, future.set_result, function())
+            except BaseException as error:
+                # Nothing is swallowed: it is raised where the result is waited for.
+                settle = partial(_settle, future, future.set_exception, error)
+            try:
+                future.get_loop().call_soon_threadsafe(settle)
+            except RuntimeError:
+                pass  # The loop is closed: nobody waits any more.
+
+
+def _settle(future: asyncio.Future[Any], how: Callable[[Any], None], what: object) -> None:
+    if not future.done():
+        how(what)
+
+
+_files = Crew(4, "upload-file")
+_queries = Crew(4, "upload-query")
 # SQLite has one writer at a time anyway, and one thread finds its caches warm: each statement
 # of another connection would empty them.
-_brief = ThreadPoolExecutor(
-    1 if connection.vendor == "sqlite" else 4, thread_name_prefix="upload-brief"
-)
+_brief = Crew(1 if connection.vendor == "sqlite" else 4, "upload-brief")
 
 
 async def on_disk(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call something that reads or writes files, without stopping the event loop."""
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_files, partial(function, *args, **kwargs))
+    return await _files.call(partial(function, *args, **kwargs))
 
 
 async def in_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call something that asks the database, with a connection that is kept for the next call."""
-    return await _in_thread(_queries, partial(function, *args, **kwargs))
+    return await _queries.call(_with_connection(partial(function, *args, **kwargs)))
 
 
 async def in_database_unsynced(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -43,20 +92,11 @@ async def in_database_unsynced(function: Callable[P, T], *args: P.args, **kwargs
     to that when it reaches the disk. A server that keeps a log of its own waits as ever; there,
     a process that dies is a process of the database too.
     """
-
-    def unsynced() -> T:
-        if connection.vendor != "sqlite":
-            return function(*args, **kwargs)
-        _set_synchronous("NORMAL")
-        try:
-            return function(*args, **kwargs)
-        finally:
-            _set_synchronous("FULL")
-
-    return await _in_thread(_brief, unsynced)
+    call = partial(_unsynced, partial(function, *args, **kwargs))
+    return await _brief.call(_with_connection(call))
 
 
-async def _in_thread(threads: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+def _with_connection(call: Callable[[], T]) -> Callable[[], T]:
     # The request id of the log travels in the context.
     context = contextvars.copy_context()
 
@@ -67,19 +107,33 @@ async def _in_thread(threads: ThreadPoolExecutor, call: Callable[[], T]) -> T:
         finally:
             _drop_stale_connection()
 
-    return await asyncio.get_running_loop().run_in_executor(threads, ask)
+    return ask
 
 
-def _set_synchronous(mode: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"PRAGMA synchronous={mode}")
+def _unsynced(call: Callable[[], T]) -> T:
+    here = connections[DEFAULT_DB_ALIAS]
+    here.ensure_connection()
+    if here.vendor == "sqlite" and here.connection is not _own.unsynced:
+        with here.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous=NORMAL")
+        _own.unsynced = here.connection
+    return call()
+
+
+class _Own(threading.local):
+    #: The connection of this thread that does not wait for the disk. No other call uses it.
+    unsynced: object = None
+
+
+_own = _Own()
 
 
 def _drop_stale_connection() -> None:
+    here = connections[DEFAULT_DB_ALIAS]
     # With DEBUG on, Django would keep each statement, and ask SQLite to quote its parameters.
-    connection.make_debug_cursor = connection.make_cursor  # type: ignore[method-assign,assignment]
+    here.make_debug_cursor = here.make_cursor  # type: ignore[method-assign,assignment]
     # A server may have closed a connection; a file has not, and opening it costs a whole query.
-    if connection.vendor != "sqlite":
+    if here.vendor != "sqlite":
         close_old_connections()
-    elif connection.errors_occurred:
-        connection.close()
+    elif here.errors_occurred:
+        here.close()
