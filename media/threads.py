@@ -33,16 +33,16 @@ class Crew:
         ]
         self._begin = threading.Lock()
 
-    async def call(self, function: Callable[[], T]) -> T:
-        """What `function` returns or raises, in one of the threads.
+    def begin(self, function: Callable[[], T]) -> "asyncio.Future[T]":
+        """Call `function` in one of the threads; the future has what it returns or raises.
 
-        Who is cancelled meanwhile stops waiting; the call goes on to its end.
+        Who is cancelled stops waiting; the call goes on to its end.
         """
         if self._threads:
             self._start()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._calls.put((future, function))
-        return await future
+        return future
 
     def _start(self) -> None:
         with self._begin:
@@ -75,14 +75,19 @@ _queries = Crew(4, "upload-query")
 _brief = Crew(1 if connection.vendor == "sqlite" else 4, "upload-brief")
 
 
+def begin_on_disk(function: Callable[[], T]) -> "asyncio.Future[T]":
+    """The same without waiting for it."""
+    return _files.begin(function)
+
+
 async def on_disk(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call something that reads or writes files, without stopping the event loop."""
-    return await _files.call(partial(function, *args, **kwargs))
+    return await _files.begin(partial(function, *args, **kwargs))
 
 
 async def in_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call something that asks the database, with a connection that is kept for the next call."""
-    return await _queries.call(_with_connection(partial(function, *args, **kwargs)))
+    return await _queries.begin(_with_connection(partial(function, *args, **kwargs)))
 
 
 async def in_database_unsynced(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -93,7 +98,7 @@ async def in_database_unsynced(function: Callable[P, T], *args: P.args, **kwargs
     a process that dies is a process of the database too.
     """
     call = partial(_unsynced, partial(function, *args, **kwargs))
-    return await _brief.call(_with_connection(call))
+    return await _brief.begin(_with_connection(call))
 
 
 def _with_connection(call: Callable[[], T]) -> Callable[[], T]:

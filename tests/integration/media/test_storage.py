@@ -207,6 +207,22 @@ def _fill_up(root: Path) -> None:
     os._exit(1)
 
 
+def test_room_that_was_found_ahead_is_given_back(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    write(store, 0, b"x" * 5000)
+    ahead = store.path(PART).stat()
+    assert ahead.st_size == 5000
+    published(store, 5000)
+    assert store.path(KEY).stat().st_blocks * 512 < 64 * 1024
+
+
+def test_no_room_is_taken_from_the_reserve(tmp_path: Path) -> None:
+    free_bytes = LocalStore(tmp_path).free_bytes()
+    store = LocalStore(tmp_path, reserve_bytes=free_bytes - 8 * 1024 * 1024)
+    write(store, 0, b"x" * 5000)
+    assert store.path(PART).stat().st_blocks * 512 < 64 * 1024
+
+
 def test_a_writer_waits_for_its_turn_across_processes(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     first, second = store.open_part(PART), store.open_part(PART)
