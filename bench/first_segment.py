@@ -28,7 +28,7 @@ from media.ffmpeg.binary import ffmpeg_binary
 from tests.product import Product, running
 
 _CHUNK_BYTES = 8 * 1024 * 1024
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.05
 _ASK_LATER_SECONDS = 10.0
 _LONG_REPEATS = 20
 _PATIENCE_SECONDS = 60.0
@@ -149,9 +149,8 @@ def measure(folder: Path, *, seconds: int) -> dict[str, float]:
         running(Path(var)) as product,
     ):
         viewer = Viewer(product, product.sign_up("bench"))
-        first, video_id, _ = first_segment(viewer, short)
-        product.call("DELETE", f"/api/videos/{video_id}/", token=viewer.token)
-        time.sleep(2)
+        passing(viewer, short)  # It finds workers that are only just starting.
+        first = passing(viewer, short)
         first_long, _, variants = first_segment(viewer, long)
         time.sleep(_ASK_LATER_SECONDS)
         middle = variants[0].starts[-1] / 2
@@ -163,6 +162,14 @@ def measure(folder: Path, *, seconds: int) -> dict[str, float]:
         "first_segment_long_s": round(first_long, 3),
         "seek_s": round(seek, 3),
     }
+
+
+def passing(viewer: Viewer, clip: Path) -> float:
+    """`first_segment` of a video that is deleted then, so that nothing is left to encode."""
+    first, video_id, _ = first_segment(viewer, clip)
+    viewer.product.call("DELETE", f"/api/videos/{video_id}/", token=viewer.token)
+    time.sleep(2)
+    return first
 
 
 def first_segment(viewer: Viewer, clip: Path) -> tuple[float, str, tuple[Variant, Variant]]:

@@ -26,6 +26,12 @@ AUDIO_WARM_UP_FRAMES = 8
 _AUDIO_RUN_UP_SECONDS = Fraction(2)
 
 _MOVFLAGS = "+empty_moov+default_base_moof+frag_discont+negative_cts_offsets+skip_trailer"
+#: Closed groups of pictures, and keyframes only where they are asked for.
+_X264 = "scenecut=0:open-gop=0"
+
+#: With a short look ahead, superfast is nearly as good as veryfast, for two thirds of its time.
+_X264_OF_PRESET = {"superfast": ":mbtree=1:rc-lookahead=10"}
+
 _HUGE_MICROSECONDS = "2000000000"
 _TONE_MAP = (
     "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,"
@@ -248,7 +254,7 @@ def _rung_output(rung: PlannedRung, out_dir: Path, frames: int | None) -> list[s
         *("-maxrate", f"{rung.max_kbps}k", "-bufsize", f"{2 * rung.max_kbps}k"),
         *("-pix_fmt", "yuv420p", "-profile:v", "high", "-g", "600"),
         *("-force_key_frames", f"expr:gte(t,n_forced*{KEYFRAME_SECONDS})"),
-        *("-x264-params", "scenecut=0:open-gop=0"),
+        *("-x264-params", _X264 + _X264_OF_PRESET.get(rung.preset, "")),
         *("-fps_mode", "passthrough", "-enc_time_base", f"1:{VIDEO_TIMESCALE}"),
         *("-video_track_timescale", str(VIDEO_TIMESCALE)),
         *_fragments(_HUGE_MICROSECONDS),

@@ -25,14 +25,14 @@ class Rung:
 
 
 LADDER: tuple[Rung, ...] = (
-    Rung(short_side_px=2160, preset="veryfast", crf=23, max_kbps=20000),
-    Rung(short_side_px=1440, preset="veryfast", crf=22, max_kbps=11000),
-    Rung(short_side_px=1080, preset="veryfast", crf=21.5, max_kbps=6500),
-    Rung(short_side_px=720, preset="veryfast", crf=21, max_kbps=3600),
-    Rung(short_side_px=480, preset="faster", crf=22.5, max_kbps=1800),
+    Rung(short_side_px=2160, preset="superfast", crf=22, max_kbps=20000),
+    Rung(short_side_px=1440, preset="superfast", crf=21.2, max_kbps=11000),
+    Rung(short_side_px=1080, preset="superfast", crf=20.7, max_kbps=6500),
+    Rung(short_side_px=720, preset="veryfast", crf=20.3, max_kbps=3600),
+    Rung(short_side_px=480, preset="faster", crf=22.2, max_kbps=1800),
     Rung(short_side_px=360, preset="faster", crf=22.5, max_kbps=900),
-    Rung(short_side_px=240, preset="faster", crf=21, max_kbps=450),
-    Rung(short_side_px=144, preset="faster", crf=21, max_kbps=225),
+    Rung(short_side_px=240, preset="faster", crf=22.2, max_kbps=450),
+    Rung(short_side_px=144, preset="faster", crf=22.2, max_kbps=225),
 )
 
 #: The default size of the largest rung that is encoded; copying has no such cap.

@@ -2,7 +2,9 @@
 
 The first piece of the lead rung, or a copy of the packets from the first missing piece on, beside
 the sound from its first missing segment on. Copying and sound go on to their ends, in one run
-without a join, unless somebody else waits for this slot: then other jobs go on from there.
+without a join, unless somebody else waits for this slot: then other jobs go on from there. But
+while picture or sound have not begun yet, the other does not run far ahead: the sound of an hour
+takes a processor that the first two seconds of picture need.
 
 The threads only run the encoders. The database belongs to the thread that holds the claim, which
 takes what they made from `batches`.
@@ -30,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 #: How often whoever takes the batches may look at something else, at least.
 LOOK_UP_SECONDS = 0.1
+#: How many segments a run may be ahead of what has not begun yet.
+AHEAD_SEGMENTS = 5
 
 
 class _Enough(Exception):
@@ -53,6 +57,7 @@ class HeadStart:
         self._made: queue.SimpleQueue[MadeSegment | str] = queue.SimpleQueue()
         self._yielding = threading.Event()
         self._abandoned = threading.Event()
+        self._all_began = threading.Event()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="head-start")
         self._heads: dict[str, Future[None]] = {}
         self._there: set[str] = set()
@@ -98,6 +103,8 @@ class HeadStart:
             segments = [item for item in items if isinstance(item, MadeSegment)]
             running -= len(items) - len(segments)
             self._there |= {item if isinstance(item, str) else item.rung for item in items}
+            if self.is_there:
+                self._all_began.set()
             yield segments
         for head in self._heads.values():
             try:
@@ -134,6 +141,8 @@ class HeadStart:
         def on_segment(segment: MadeSegment) -> bool:
             self._check()
             self._made.put(segment)
+            if segment.number >= first + AHEAD_SEGMENTS:
+                self._wait_until_all_began()
             return not self._yielding.is_set()
 
         make(
@@ -144,6 +153,10 @@ class HeadStart:
             first=first,
             last=last,
         )
+
+    def _wait_until_all_began(self) -> None:
+        while not self._all_began.wait(LOOK_UP_SECONDS):
+            self._check()
 
     def _check(self, *_: object) -> None:
         self._claim.check()

@@ -1,5 +1,6 @@
 """From an uploaded file to segments, by the real jobs with the real FFmpeg."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from media.jobs.claim import claim_job
 from media.models import Job, MediaFile, Rendition, Segment
 from media.selectors import media_shapes
 from media.services import encoding, ingest, making, on_demand
+from media.services.head_start import AHEAD_SEGMENTS
 from media.services.on_demand import SegmentNotPlanned, TooMuchOnDemand, request_segment
 from media.store import segment_key, store
 from tests.factories.media import (
@@ -106,6 +108,30 @@ def test_sound_gives_way_to_a_viewer_who_waits(planned: Planned, folder: Path) -
     assert Job.objects.filter(media_file=media_file, kind=Job.Kind.AUDIO, state="queued").exists()
     work_off()
     assert shape_of(media_file)["status"] == "completed"
+
+
+def test_sound_waits_for_the_first_picture(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_piece, made_when_picture_ended = encode.make_piece, []
+
+    def slow_piece(*args: Any, **options: Any) -> Any:
+        time.sleep(1)
+        made_when_picture_ended.append(max(sound, default=-1))
+        return make_piece(*args, **options)
+
+    sound: list[int] = []
+    take = making.Recorder.take
+
+    def note(recorder: making.Recorder, segment: encode.MadeSegment) -> None:
+        if segment.rung == "audio":
+            sound.append(segment.number)
+        take(recorder, segment)
+
+    monkeypatch.setattr(encode, "make_piece", slow_piece)
+    monkeypatch.setattr(making.Recorder, "take", note)
+    make_uploaded(make_clip(folder / "long.mp4", seconds=90))
+    work_off(kinds=[Job.Kind.INGEST])
+    assert 0 <= made_when_picture_ended[0] <= AHEAD_SEGMENTS
+    assert max(sound) > 2 * AHEAD_SEGMENTS
 
 
 def test_a_container_that_cannot_be_sought_is_remuxed_first(clip: Path, folder: Path) -> None:
