@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Any
 from uuid import UUID
 
 from background_task.models import CompletedTask, Task
@@ -20,6 +21,10 @@ logger = logging.getLogger(__name__)
 #: Rows that one sweep looks at; what is left waits for the next one.
 BATCH = 200
 FORGET_BATCH = 5000
+#: So many losses count as accidents; from the next one on the job may be the reason, and waits.
+ACCIDENTS = 1
+#: The same for what a viewer waits for: a restart of workers, or three, must not make them wait.
+URGENT_ACCIDENTS = 3
 #: A worker that has not shown life for so long counts as gone.
 BEAT_MAX_AGE_SECONDS = 10
 #: How often the wake-ups are counted against the queue.
@@ -49,9 +54,7 @@ def _lose(job: Job, *, is_known_dead: bool = False) -> bool:
         return False
     logger.warning("worker vanished", extra={"job": str(job.pk), "worker": job.worker})
     if losses < settings.JOB_MAX_LOSSES:
-        # The first loss is an accident; from the second on, the job may be the reason.
-        wait = in_seconds(back_off_seconds(losses - 1)) if losses > 1 else None
-        return requeue(job, token=job.token, run_after=wait)
+        return requeue(job, token=job.token, run_after=_pause_until(job, losses))
     same = Job.objects.filter(pk=job.pk, token=job.token, state="running")
     same.update(
         state="failed",
@@ -62,6 +65,12 @@ def _lose(job: Job, *, is_known_dead: bool = False) -> bool:
     )
     hooks.tell_failed(Job.objects.get(pk=job.pk))
     return True
+
+
+def _pause_until(job: Job, losses: int) -> Any:
+    """Not before when a job that was lost so often is tried again; None for at once."""
+    guilty = losses - (URGENT_ACCIDENTS if job.is_urgent else ACCIDENTS)
+    return in_seconds(back_off_seconds(guilty)) if guilty > 0 else None
 
 
 def audit_wake_ups() -> int:

@@ -43,6 +43,26 @@ def test_a_job_that_kills_its_workers_waits_longer_each_time() -> None:
     assert Job.objects.filter(run_after__gt=Now()).exists()
 
 
+def lose(times: int) -> Job:
+    for _ in range(times):
+        Job.objects.update(run_after=None)
+        expire(claim().job)
+        sweep.requeue_expired()
+    return Job.objects.get()
+
+
+@pytest.mark.parametrize("kind", [Job.Kind.INGEST, Job.Kind.ON_DEMAND, Job.Kind.LEAD])
+def test_what_a_viewer_waits_for_is_back_at_once_though_workers_die(kind: Job.Kind) -> None:
+    make_job(kind=kind)
+    assert [lose(1).run_after for _ in range(sweep.URGENT_ACCIDENTS)] == [None] * 3
+
+
+def test_also_what_a_viewer_waits_for_pauses_when_it_kills_worker_after_worker() -> None:
+    make_job(kind=Job.Kind.INGEST)
+    lose(sweep.URGENT_ACCIDENTS + 1)
+    assert Job.objects.filter(run_after__gt=Now(), run_after__lt=in_seconds(2)).exists()
+
+
 def test_too_many_losses_end_a_job_visibly(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
