@@ -28,7 +28,7 @@ from media.delivery.answers import (
     answer_object,
     answer_preflight,
     answer_problem,
-    answer_text,
+    answer_whole,
 )
 from media.delivery.known import Known
 from media.delivery.waiters import Key, NoRoom, Waiters
@@ -118,18 +118,18 @@ class Delivery:
         match link.name:
             case "master.m3u8":
                 text = await self._multivariant(link, facts, scope)
-                await answer_text(scope, send, text, _playlist_kind(facts, link))
+                await answer_whole(scope, send, text.encode(), _playlist_kind(facts, link))
             case "index.m3u8":
                 plan = await self._plan(link)
                 text = playlists.variant(plan, link.rung)
-                await answer_text(scope, send, text, _playlist_kind(facts, link))
+                await answer_whole(scope, send, text.encode(), _playlist_kind(facts, link))
             case "segment":
                 await self._segment(link, facts, scope, receive, send)
+            case "init.mp4":
+                await self._init(link, facts, scope, send)
             case name:
-                key = _key(link)
-                kind = _kind(link, facts)
                 try:
-                    await self._object(scope, send, key, kind)
+                    await self._object(scope, send, _key(link), _kind(link, facts))
                 except FileNotFoundError:
                     raise NotFound(f"There is no {name} yet.") from None
 
@@ -162,7 +162,11 @@ class Delivery:
         made = await in_database(streams.made_of, link.media_id, number)
         wish = parse_qs(scope["query_string"].decode("latin-1"))
         return playlists.multivariant(
-            plan, number=number, made=made, with_planned=wish.get("planned") == ["1"]
+            plan,
+            number=number,
+            made=made,
+            # Of what is complete, a segment that was lost is made again like a planned one.
+            with_planned=facts.is_complete or wish.get("planned") == ["1"],
         )
 
     async def _plan(self, link: Link) -> Plan:
@@ -170,6 +174,15 @@ class Delivery:
         if plan is None or link.rung not in plan.rung_names:
             raise SegmentNotPlanned
         return plan
+
+    async def _init(self, link: Link, facts: StreamFacts, scope: Scope, send: Send) -> None:
+        """An init that was lost is sent from the plan, which has the bytes of all of them."""
+        kind = _kind(link, facts)
+        try:
+            await self._object(scope, send, _key(link), kind)
+        except FileNotFoundError:
+            plan = await self._plan(link)
+            await answer_whole(scope, send, plan.init(link.rung), kind)
 
     # --- Segments -----------------------------------------------------------------------------
 

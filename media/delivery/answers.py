@@ -69,9 +69,8 @@ async def answer_preflight(send: Send) -> None:
     await answer(send, 204, headers)
 
 
-async def answer_text(scope: Scope, send: Send, text: str, kind: Kind) -> None:
-    """Send a playlist, or that the client has it."""
-    body = text.encode()
+async def answer_whole(scope: Scope, send: Send, body: bytes, kind: Kind) -> None:
+    """Send what is in memory, a playlist for example, or that the client has it."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     headers = {"ETag": etag, "Cache-Control": kind.cache_control}
     if is_known(header(scope, b"if-none-match"), etag):

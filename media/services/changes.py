@@ -7,7 +7,7 @@ from django.utils import timezone
 from core.events import publish
 from media.events import MediaChanged
 from media.models import MediaFile
-from media.selectors import VideoNotFound
+from media.selectors import VideoNotFound, percent
 
 
 def lock(media_id: uuid.UUID) -> MediaFile:
@@ -29,3 +29,17 @@ def announce(locked: MediaFile, **changes: object) -> None:
     for name, value in values.items():
         setattr(locked, name, value)
     publish(MediaChanged(media_id=locked.pk, owner_id=locked.owner_id, version=locked.version))
+
+
+def announce_progress(locked: MediaFile, *, made: int, planned: int, **changes: object) -> None:
+    """Tell how many of the planned segments are marked, and that it is complete when all are.
+
+    What was complete once stays so: a segment of it that is lost is made again when it is asked
+    for.
+    """
+    if locked.state != "completed":
+        changes["progress_percent"] = percent(made, planned)
+    # A single job that a person had retried may complete what had failed.
+    if made >= planned and locked.state in ("processing", "failed"):
+        changes |= {"state": "completed", "error_code": "", "error_detail": ""}
+    announce(locked, **changes)

@@ -26,7 +26,8 @@ from media.playlists import lead_rung
 from media.selectors import Ranges
 from media.services.changes import announce, lock
 from media.services.head_start import HeadStart
-from media.services.making import Recorder, Work, load_work, source_path
+from media.services.making import Recorder, Work, load_work
+from media.services.sources import source_path
 from media.states import MEDIA
 from media.store import init_key, remux_key, store
 

@@ -17,11 +17,12 @@ from media.ffmpeg.encode import MadeSegment
 from media.ffmpeg.errors import UnexpectedOutput
 from media.ffmpeg.plan import AUDIO, Plan
 from media.jobs.claim import Claim, LeaseLost
-from media.models import MediaFile, Rendition, Segment
 from media.models import Plan as PlanRow
-from media.selectors import Ranges, made_ranges, percent
-from media.services.changes import announce, lock
-from media.store import remux_key, segment_key, store
+from media.models import Rendition, Segment
+from media.selectors import Ranges, made_ranges
+from media.services.changes import announce_progress, lock
+from media.services.sources import source_path
+from media.store import segment_key, store
 
 #: Marks of segments that come quickly are written together, so often at most.
 MARK_SECONDS = 0.25
@@ -49,12 +50,6 @@ class Work:
     def missing(self, rung: str) -> Ranges:
         """Which segments of a rendition do not exist yet."""
         return gaps(self.made(rung), len(self.plan.segments(rung)))
-
-
-def source_path(media_file: MediaFile) -> Path:
-    """The file to read: the source, or its remux where the source cannot be sought exactly."""
-    remuxed = store().path(remux_key(media_file.pk))
-    return remuxed if remuxed.exists() else store().path(media_file.source_key)
 
 
 def load_work(claim: Claim) -> Work:
@@ -156,10 +151,7 @@ def _tell_progress(work: Work, damaged: Spans) -> None:
         raise LeaseLost from error
     planned = sum(len(work.plan.segments(name)) for name in work.rendition_ids)
     made = Segment.objects.filter(rendition__in=work.rendition_ids.values()).count()
-    changes: dict[str, object] = {"progress_percent": percent(made, planned)}
+    changes: dict[str, object] = {}
     if damaged:
         changes["damaged"] = sorted({tuple(span) for span in [*media_file.damaged, *damaged]})
-    # A single job that a person had retried may complete what had failed.
-    if made >= planned and media_file.state in ("processing", "failed"):
-        changes |= {"state": "completed", "error_code": "", "error_detail": ""}
-    announce(media_file, **changes)
+    announce_progress(media_file, made=made, planned=planned, **changes)

@@ -1,5 +1,6 @@
 """Segments that a viewer waits for: one job brings them, however many ask."""
 
+import logging
 import uuid
 
 from django.conf import settings
@@ -9,6 +10,10 @@ from core.errors import NotFound, Unavailable
 from media.jobs.queue import PRIORITY, enqueue, raise_priority
 from media.models import Job, MediaFile, Rendition, Segment
 from media.playlists import lead_of
+from media.services.lost import find_lost, take_back
+from media.services.sources import SourceLost, has_source
+
+logger = logging.getLogger(__name__)
 
 #: A request for one segment makes so many, as nobody stops watching after six seconds.
 ON_DEMAND_SEGMENTS = 3
@@ -31,20 +36,28 @@ class TooMuchOnDemand(Unavailable):
 def request_segment(*, media_id: uuid.UUID, plan_number: int, rung: str, number: int) -> int:
     """Have a missing segment made before everything else; returns the rendition it belongs to.
 
-    Idempotent: a job that is on its way to it is raised, or simply awaited. The caller has
-    checked that its client may see the media file, and bounds what one client asks for. Raises
-    SegmentNotPlanned and TooMuchOnDemand.
+    Idempotent: a job that is on its way to it is raised, or simply awaited. The caller has found
+    no such object in the store, has checked that its client may see the media file, and bounds
+    what one client asks for. Raises SegmentNotPlanned, TooMuchOnDemand and SourceLost.
     """
-    rendition = Rendition.objects.filter(
-        plan__media_file=media_id, plan__number=plan_number, name=rung
-    ).first()
+    rendition = (
+        Rendition.objects.filter(plan__media_file=media_id, plan__number=plan_number, name=rung)
+        .select_related("plan")
+        .first()
+    )
     if rendition is None or number >= rendition.segment_count:
         raise SegmentNotPlanned
+    lost = find_lost(rendition, _reach(rendition, number))
+    if number not in lost and _is_made(rendition, number):
+        return rendition.pk
+    _check_source(media_id)
     with transaction.atomic():
         # Two processes that are asked for the same segment at the same moment: one job.
         media_file = MediaFile.objects.select_for_update().filter(pk=media_id).first()
         if media_file is None:
             raise SegmentNotPlanned
+        if lost:
+            take_back(media_file, rendition, lost.values())
         if not _is_made(rendition, number) and not _is_underway(media_file, rendition, number):
             _enqueue(media_file, rendition, number)
     return rendition.pk
@@ -54,9 +67,24 @@ def _enqueue(media_file: MediaFile, rendition: Rendition, number: int) -> None:
     waiting = Job.objects.filter(media_file=media_file, kind=Job.Kind.ON_DEMAND, state="queued")
     if waiting.count() >= settings.ON_DEMAND_MAX_PER_MEDIA:
         raise TooMuchOnDemand(retry_after_seconds=2)
-    last = min(number + ON_DEMAND_SEGMENTS, rendition.segment_count) - 1
-    args = {"rung": rendition.name, "first": number, "last": last}
+    reach = _reach(rendition, number)
+    args = {"rung": rendition.name, "first": reach[0], "last": reach[-1]}
     enqueue(kind=Job.Kind.ON_DEMAND, media_file=media_file, args=args)
+
+
+def _reach(rendition: Rendition, number: int) -> range:
+    """What one job makes for a request."""
+    return range(number, min(number + ON_DEMAND_SEGMENTS, rendition.segment_count))
+
+
+def _check_source(media_id: uuid.UUID) -> None:
+    media_file = MediaFile.objects.filter(pk=media_id).first()
+    if media_file is None:
+        raise SegmentNotPlanned
+    if not has_source(media_file):
+        # The marks stay: the whole disk may be away, and come back.
+        logger.warning("source lost", extra={"media": str(media_id)})
+        raise SourceLost
 
 
 def _is_underway(media_file: MediaFile, rendition: Rendition, number: int) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,11 +10,11 @@ from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
 from media.delivery_app import Delivery
-from media.models import Job, MediaFile, Visibility
+from media.models import Job, MediaFile, Segment, Visibility
 from media.playback import signed_path
 from media.selectors import get_media
 from media.services import videos
-from media.store import segment_key, store
+from media.store import init_key, segment_key, store
 from tests.asgi import Answer, ask
 from tests.factories.media import Planned, make_clip, make_planned, plan_clip, work_off
 
@@ -334,6 +334,101 @@ async def test_sound_is_made_from_where_it_is_asked_for(
     async with a_worker():
         answer = await ask(delivery, f"{folder}/1/audio/{last}.m4s")
     assert answer.status == 200
+
+
+# --- Lost objects -----------------------------------------------------------------------------
+
+
+async def lose(video: MediaFile, *numbers: int) -> None:
+    for number in numbers:
+        await sync_to_async(store().delete)(segment_key(video.pk, 1, "72p", number))
+
+
+async def test_a_segment_whose_file_was_lost_is_made_again_once_for_many_who_ask(
+    delivery: Delivery, folder: str, video: MediaFile
+) -> None:
+    whole = (await ask(delivery, f"{folder}/1/72p/0.m4s")).body
+    await lose(video, 0)
+    async with a_worker():
+        answers = await asyncio.gather(*(ask(delivery, f"{folder}/1/72p/0.m4s") for _ in range(10)))
+    assert {answer.status for answer in answers} == {200}
+    assert {answer.body for answer in answers} == {whole}
+    assert await Job.objects.filter(kind=Job.Kind.ON_DEMAND).acount() == 1
+
+
+async def test_one_job_makes_all_lost_segments_that_are_wanted_next(
+    delivery: Delivery, folder: str, video: MediaFile
+) -> None:
+    async with a_worker():
+        await ask(delivery, f"{folder}/1/72p/3.m4s")
+        await _until_async(lambda: _made(video), {0, 3, 4, 5})
+        await lose(video, 3, 4, 5)
+        assert (await ask(delivery, f"{folder}/1/72p/3.m4s")).status == 200
+        await _until_async(lambda: _made(video), {0, 3, 4, 5})
+    for number in (3, 4, 5):
+        assert store().facts(segment_key(video.pk, 1, "72p", number)), number
+    assert await Job.objects.filter(kind=Job.Kind.ON_DEMAND).acount() == 2
+
+
+async def test_what_is_being_made_loses_progress_with_its_segments(
+    delivery: Delivery, folder: str, video: MediaFile, settings: Settings
+) -> None:
+    settings.SEGMENT_WAIT_SECONDS = 0.3
+    rows = MediaFile.objects.filter(pk=video.pk)
+    await lose(video, 0)
+    await rows.aupdate(state="processing", progress_percent=50, version=7)
+    await ask(delivery, f"{folder}/1/72p/0.m4s")
+    now = await rows.aget()
+    assert (now.state, now.progress_percent < 50, now.version) == ("processing", True, 8)
+
+
+async def test_a_complete_video_with_a_lost_segment_stays_complete(
+    delivery: Delivery, folder: str, video: MediaFile
+) -> None:
+    rows = MediaFile.objects.filter(pk=video.pk)
+    await rows.aupdate(state="completed", progress_percent=100)
+    await lose(video, 0)
+    async with a_worker():
+        assert (await ask(delivery, f"{folder}/1/72p/0.m4s")).status == 200
+    now = await rows.aget()
+    assert (now.state, now.progress_percent) == ("completed", 100)
+    assert "1/72p/index.m3u8" in (await ask(delivery, f"{folder}/master.m3u8")).text
+
+
+async def test_without_a_source_a_lost_segment_is_a_410_and_its_mark_stays(
+    delivery: Delivery, folder: str, video: MediaFile
+) -> None:
+    kept = (await ask(delivery, f"{folder}/1/audio/0.m4s")).body
+    await lose(video, 0)
+    await sync_to_async(store().delete)(video.source_key)
+    for number in (0, 6):
+        answer = await ask(delivery, f"{folder}/1/72p/{number}.m4s")
+        assert (answer.status, b"source-lost" in answer.body) == (410, True)
+    assert await Job.objects.acount() == 0
+    assert await _made(video) == {0}
+    assert (await ask(delivery, f"{folder}/1/audio/0.m4s")).body == kept
+
+
+async def test_an_init_that_was_lost_is_sent_from_the_plan(
+    delivery: Delivery, folder: str, video: MediaFile
+) -> None:
+    whole = (await ask(delivery, f"{folder}/1/72p/init.mp4")).body
+    await sync_to_async(store().delete)(init_key(video.pk, 1, "72p"))
+    answer = await ask(delivery, f"{folder}/1/72p/init.mp4")
+    assert (answer.status, answer.body) == (200, whole)
+    assert answer.headers["content-type"] == "video/mp4"
+
+
+async def _made(video: MediaFile) -> set[int]:
+    rows = Segment.objects.filter(rendition__plan__media_file=video, rendition__name="72p")
+    return {number async for number in rows.values_list("number", flat=True)}
+
+
+async def _until_async(look: Callable[[], Awaitable[object]], wanted: object) -> None:
+    deadline = time.monotonic() + 10
+    while await look() != wanted:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
 
 
 async def _until(condition: object) -> None:

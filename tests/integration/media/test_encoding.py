@@ -162,6 +162,15 @@ def test_a_file_that_cannot_be_used_is_refused_with_a_reason(
     assert shape["playlist_url"] is None
 
 
+def test_work_on_a_source_that_is_lost_ends_with_that_reason(planned: Planned) -> None:
+    media_file = make_planned(planned)
+    _retry(media_file)
+    store().delete(media_file.source_key)
+    work_off()
+    shape = shape_of(media_file)
+    assert (shape["status"], shape["error"]["code"]) == ("failed", "source-lost")
+
+
 def test_a_truncated_file_is_refused(clip: Path, tmp_path: Path) -> None:
     ffmpeg("-i", str(clip), "-c", "copy", str(tmp_path / "tail.mp4"))
     whole = (tmp_path / "tail.mp4").read_bytes()

@@ -1,0 +1,42 @@
+"""Segments that are marked as made and are not in the store: a disk was swapped, for example.
+
+Their marks are taken back, so that they are made again like those that never were.
+"""
+
+import logging
+from collections.abc import Iterable
+
+from django.db.models import Sum
+
+from media.models import MediaFile, Rendition, Segment
+from media.services.changes import announce_progress
+from media.store import segment_key, store
+
+logger = logging.getLogger(__name__)
+
+
+def find_lost(rendition: Rendition, numbers: Iterable[int]) -> dict[int, int]:
+    """Those of the numbers that are marked without an object, and the ids of their marks.
+
+    The marks are read before the store is asked: who makes a segment publishes it, then marks it.
+    """
+    marks = Segment.objects.filter(rendition=rendition, number__in=numbers)
+    row = rendition.plan
+    return {
+        number: mark
+        for number, mark in marks.values_list("number", "pk")
+        if not store().facts(segment_key(row.media_file_id, row.number, rendition.name, number))
+    }
+
+
+def take_back(locked: MediaFile, rendition: Rendition, marks: Iterable[int]) -> None:
+    """Remove these very marks; one that was set anew meanwhile has another id, and stays."""
+    taken, _ = Segment.objects.filter(pk__in=list(marks)).delete()
+    if not taken:
+        return
+    about = {"media": str(locked.pk), "rung": rendition.name, "count": taken}
+    logger.error("segments lost", extra=about)
+    siblings = Rendition.objects.filter(plan=rendition.plan_id)
+    planned = siblings.aggregate(count=Sum("segment_count"))["count"]
+    made = Segment.objects.filter(rendition__in=siblings).count()
+    announce_progress(locked, made=made, planned=planned)

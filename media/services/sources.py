@@ -1,0 +1,35 @@
+"""The source of a media file: which file is read, and whether there is one at all."""
+
+from pathlib import Path
+
+from core.errors import Gone
+from media.ffmpeg.errors import UnreadableMedia
+from media.models import MediaFile
+from media.store import remux_key, store
+
+
+class SourceLost(Gone):
+    """What a segment would be made of is not in the store any more, and neither is the segment."""
+
+    code, title = "source-lost", "The file that this video is made of is lost."
+
+
+def source_path(media_file: MediaFile) -> Path:
+    """The file to read: the source, or its remux where the source cannot be sought exactly.
+
+    Raises UnreadableMedia where there is neither.
+    """
+    key = _key(media_file)
+    if key is None:
+        raise UnreadableMedia("source-lost", "The uploaded file is not in the store any more.")
+    return store().path(key)
+
+
+def has_source(media_file: MediaFile) -> bool:
+    """Whether anything can be made of it still."""
+    return _key(media_file) is not None
+
+
+def _key(media_file: MediaFile) -> str | None:
+    keys = (remux_key(media_file.pk), media_file.source_key)
+    return next((key for key in keys if key and store().facts(key)), None)
