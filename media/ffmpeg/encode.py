@@ -80,33 +80,21 @@ def make_piece(
         )
 
     with _scratch(work_dir) as scratch:
-        try:
-            encode(
-                command.piece_command(
-                    ffmpeg_binary(),
-                    plan,
-                    number=number,
-                    rungs=wanted,
-                    source=source,
-                    out_dir=scratch,
-                )
-            )
-            _check_frames(video, number, wanted, scratch)
-        except ToolFailed:
-            if not tolerate_damage:
-                raise
-        except DamagedPiece as damage:
-            if not tolerate_damage:
-                raise
-            if damage.frames:
-                return [_finish(plan, rung, number, scratch, work_dir) for rung in wanted]
-        else:
-            return [_finish(plan, rung, number, scratch, work_dir) for rung in wanted]
-        encode(
-            command.still_command(
-                ffmpeg_binary(), plan, number=number, rungs=wanted, out_dir=scratch
-            )
+        whole = command.piece_command(
+            ffmpeg_binary(), plan, number=number, rungs=wanted, source=source, out_dir=scratch
         )
+        try:
+            encode(whole)
+            _check_frames(video, number, wanted, scratch)
+        except (ToolFailed, DamagedPiece) as error:
+            if not tolerate_damage:
+                raise
+            if not (isinstance(error, DamagedPiece) and error.frames):
+                encode(
+                    command.still_command(
+                        ffmpeg_binary(), plan, number=number, rungs=wanted, out_dir=scratch
+                    )
+                )
         return [_finish(plan, rung, number, scratch, work_dir) for rung in wanted]
 
 

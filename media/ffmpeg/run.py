@@ -140,30 +140,10 @@ def supervise(
     """
     began = time.monotonic()
     log = bytearray()
-    was_stopped = False
     try:
         with _readers(process, progress_fd) as selector:
             report = _Report(on_progress)
-            alive_at = began
-            while selector.get_map():
-                now = time.monotonic()
-                _check_clock(now, began, alive_at, watch, log)
-                for key, _ in selector.select(timeout=0.5):
-                    data = os.read(key.fd, _READ_BYTES)
-                    if not data:
-                        selector.unregister(key.fd)
-                    elif key.data == "log":
-                        log += data
-                        del log[_LOG_HEAD_BYTES:-_LOG_TAIL_BYTES]
-                    elif key.data == "progress":
-                        alive_at = now if report.feed(data) else alive_at
-                    else:
-                        alive_at = now
-                        if not on_output(data):
-                            was_stopped = True
-                            break
-                if was_stopped:
-                    break
+            was_stopped = not _follow(selector, began, watch, log, report, on_output)
         if was_stopped:
             kill(process)
         exit_code, cpu_seconds = _reap(process, began + watch.timeout_seconds)
@@ -241,6 +221,35 @@ def _readers(
         if progress_fd is not None:
             selector.register(progress_fd, selectors.EVENT_READ, "progress")
         yield selector
+
+
+def _follow(
+    selector: selectors.BaseSelector,
+    began: float,
+    watch: Watch,
+    log: bytearray,
+    report: _Report,
+    on_output: Callable[[bytes], bool],
+) -> bool:
+    """Read what a process writes, to its end; False when `on_output` had enough before."""
+    alive_at = began
+    while selector.get_map():
+        now = time.monotonic()
+        _check_clock(now, began, alive_at, watch, log)
+        for key, _ in selector.select(timeout=0.5):
+            data = os.read(key.fd, _READ_BYTES)
+            if not data:
+                selector.unregister(key.fd)
+            elif key.data == "log":
+                log += data
+                del log[_LOG_HEAD_BYTES:-_LOG_TAIL_BYTES]
+            elif key.data == "progress":
+                alive_at = now if report.feed(data) else alive_at
+            else:
+                alive_at = now
+                if not on_output(data):
+                    return False
+    return True
 
 
 def _check_clock(
