@@ -103,11 +103,7 @@ class LocalStore:
             yield Path(folder)
 
     def sweep_work(self, older_than_seconds: float) -> int:
-        """Remove private folders in which nothing was written for so long; returns how many.
-
-        Those are of processes that were killed. `older_than_seconds` is longer than anybody works
-        without writing.
-        """
+        """Remove private folders in which nothing was written for so long; returns how many."""
         written_before, swept = time.time() - older_than_seconds, 0
         for folder in (self.root / ".work").glob("*"):
             if _last_written(folder) < written_before:

@@ -62,6 +62,13 @@ class Store(Protocol):
     def work_dir(self) -> AbstractContextManager[Path]:
         """A private folder from which `put_file` is cheap; gone afterwards."""
 
+    def sweep_work(self, older_than_seconds: float) -> int:
+        """Remove private folders in which nothing was written for so long; returns how many.
+
+        Those are of processes that were killed. `older_than_seconds` is longer than anybody works
+        without writing. Nothing to do where private folders end with their process.
+        """
+
     def free_bytes(self) -> int:
         """How much more can be stored now, as far as anybody knows."""
 

@@ -74,6 +74,13 @@ def test_a_file_is_published_by_moving_it(store: Store) -> None:
     assert read(store) == b"hello"
 
 
+def test_a_private_folder_that_is_in_use_is_not_swept(store: Store) -> None:
+    with store.work_dir() as folder:
+        (folder / "made").write_bytes(b"hello")
+        assert store.sweep_work(60.0) == 0
+        assert (folder / "made").exists()
+
+
 def test_what_is_not_there_is_not_found(store: Store) -> None:
     assert store.facts(KEY) is None
     with pytest.raises(FileNotFoundError):
