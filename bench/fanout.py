@@ -162,8 +162,9 @@ def _layer(redis_url: str, **config: Any) -> Any:
 
 def ours(product: Product, redis_url: str, rooms: int, sockets: int) -> Case:
     """The product, with a post per room."""
+    from realtime.change import Change
     from realtime.groups import group_of
-    from realtime.protocol import Change, CommentCreated
+    from realtime.protocol import CommentCreated
     from realtime.topics import parse
 
     token = product.sign_up()

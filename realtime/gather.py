@@ -6,7 +6,8 @@ Pure: no clock, no socket. The hub decides when to `take()`.
 from collections.abc import Iterable
 from typing import Any
 
-from realtime.protocol import MESSAGE_BY_TYPE, Change, CommentCreated, CommentDeleted, Messages
+from realtime.change import Change
+from realtime.protocol import MESSAGE_BY_TYPE, CommentCreated, CommentDeleted, Messages
 
 WireMessage = dict[str, Any]
 

@@ -25,10 +25,10 @@ from django.conf import settings
 
 from core.errors import AppError, Unavailable
 from realtime import topics
+from realtime.change import Change
 from realtime.groups import RECHECK, SIGNED_OUT, group_of
 from realtime.layers import AWAY
 from realtime.protocol import (
-    Change,
     CloseCode,
     Frame,
     MediaDeleted,

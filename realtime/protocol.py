@@ -9,7 +9,7 @@ test holds both against this module.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from functools import cached_property
 from typing import Any, ClassVar
@@ -372,33 +372,3 @@ def plain(value: Any) -> Any:
 def encode(value: Any) -> str:
     """`value` as JSON, as short as it gets."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, cls=DjangoJSONEncoder)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """What the relay tells the hubs of all processes: messages that lead a topic to a version.
-
-    `prev` is what they build on, 0 where they are the whole state. `version` is 0 for the end of
-    a topic, which has no version any more. `audience` says who may follow, as far as the row of
-    the topic tells ("" where the change has nothing to do with it): when it is another one than
-    before, followers are checked again before they hear of it.
-    """
-
-    topic: str
-    prev: int
-    version: int
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    audience: str = ""
-
-    #: The `type` that channel layers ask for.
-    LAYER_TYPE: ClassVar[str] = "live.change"
-
-    def to_layer(self) -> dict[str, Any]:
-        """The dictionary that crosses the channel layer."""
-        body = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {"type": self.LAYER_TYPE, **body}
-
-    @classmethod
-    def from_layer(cls, message: Mapping[str, Any]) -> "Change":
-        """The change in a dictionary that `to_layer` made."""
-        return cls(**{item.name: message[item.name] for item in fields(cls)})

@@ -22,11 +22,11 @@ from posts import events as posts
 from posts import selectors
 from posts.models import Post, PostMedia
 from realtime import topics
+from realtime.change import Change
 from realtime.courier import Courier, courier
 from realtime.groups import RECHECK, SIGNED_OUT, group_of
 from realtime.hub import ending
 from realtime.protocol import (
-    Change,
     CommentCreated,
     CommentDeleted,
     MediaDeleted,

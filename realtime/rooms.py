@@ -5,8 +5,9 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
+from realtime.change import Change
 from realtime.gather import Gathering
-from realtime.protocol import Change, Messages, Versions
+from realtime.protocol import Messages, Versions
 from realtime.topics import Topic
 
 if TYPE_CHECKING:

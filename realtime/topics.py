@@ -21,7 +21,8 @@ from core.errors import NotFound, Unauthenticated
 from media.models import MediaFile
 from posts.models import Feed, Post
 from realtime import states
-from realtime.protocol import Change, MediaProgress, PostUpdated
+from realtime.change import Change
+from realtime.protocol import MediaProgress, PostUpdated
 from users.models import User
 
 Viewer = User | AnonymousUser

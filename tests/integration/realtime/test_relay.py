@@ -11,7 +11,7 @@ from media.models import MediaFile
 from posts import services
 from posts.models import Post
 from realtime import relay
-from realtime.protocol import Change
+from realtime.change import Change
 from realtime.topics import whole_change
 from users.events import SignedOut, UserChanged
 from users.models import User

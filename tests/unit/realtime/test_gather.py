@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from realtime.change import Change
 from realtime.gather import Gathering, merge
-from realtime.protocol import Change, CommentCreated, CommentDeleted, PostLikes, PostUpdated
+from realtime.protocol import CommentCreated, CommentDeleted, PostLikes, PostUpdated
 
 TOPIC = "post:0c9e1b9c-8d0f-4c39-9d8e-0a9f5d1c2b3a"
 

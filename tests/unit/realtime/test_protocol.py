@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from core.errors import AppError, OutOfSpace
 from media.selectors import VideoNotFound
+from realtime.change import Change
 from realtime.gather import Gathering
 from realtime.limits import TokenBucket
 from realtime.protocol import (
     COMMANDS,
     REFUSALS,
     BadCommand,
-    Change,
     Command,
     CommentCreated,
     Messages,

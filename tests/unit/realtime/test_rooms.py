@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from realtime import rooms
+from realtime.change import Change
 from realtime.hub import Hub, Settings, ending
-from realtime.protocol import Change, CloseCode, Frame, Messages, PostLikes, PostUpdated, Versions
+from realtime.protocol import CloseCode, Frame, Messages, PostLikes, PostUpdated, Versions
 from realtime.rooms import Room
 from realtime.topics import Topic
 
