@@ -18,12 +18,12 @@ class MediaConfig(AppConfig):
         # The models are loaded by now, and not before.
         from media.jobs import hooks
         from media.jobs.health import worker
-        from media.services import deletion, encoding, uploads
+        from media.services import deletion, encoding, upload_sweeps
         from users.services import forget_expired
 
         health.register_check("worker", worker)
         hooks.on_failed(encoding.job_failed)
         hooks.every(deletion.SWEEP_SECONDS, "orphans", deletion.sweep_orphans)
-        hooks.every(uploads.SWEEP_SECONDS, "abandoned uploads", uploads.expire_uploads)
-        hooks.every(uploads.FINISH_SECONDS, "full uploads", uploads.finish_full_uploads)
+        hooks.every(upload_sweeps.SWEEP_SECONDS, "abandoned uploads", upload_sweeps.expire_uploads)
+        hooks.every(upload_sweeps.FINISH_SECONDS, "full uploads", upload_sweeps.finish_full_uploads)
         hooks.every(SESSION_SWEEP_SECONDS, "expired sessions", forget_expired)

@@ -15,8 +15,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import F
 from django.utils import timezone
 
 from core.errors import AppError
@@ -49,12 +48,6 @@ logger = logging.getLogger(__name__)
 
 #: Our own clock must not believe in the lease for longer than the database's does.
 LEASE_MARGIN_SECONDS = 0.5
-#: How often the sweeper looks for uploads that nobody comes back for.
-SWEEP_SECONDS = 60.0
-#: How often it looks for those whose last byte was stored by a process that died.
-FINISH_SECONDS = 5.0
-#: Rows that one sweep looks at; the next one sees the rest.
-SWEEP_ROWS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -359,10 +352,11 @@ def terminate_upload(*, actor: User, upload_id: uuid.UUID) -> None:
     upload = _own(actor, upload_id)
     if upload.state == "finished":
         raise UploadFinished
-    _end(upload, "terminated")
+    end_upload(upload, "terminated")
 
 
-def _end(upload: Upload, state: str) -> None:
+def end_upload(upload: Upload, state: str) -> None:
+    """Move an unfinished upload to `state`, and delete its video and bytes. Raises UploadGone."""
     with transaction.atomic():
         try:
             # What is left answers 410 for as long again, and not 404.
@@ -377,35 +371,3 @@ def _end(upload: Upload, state: str) -> None:
 def forget_bytes(upload_id: uuid.UUID) -> None:
     """Remove what a writer has stored of an upload that ended meanwhile."""
     store().delete(part_key(upload_id))
-
-
-# --- Sweeping -------------------------------------------------------------------------------
-
-
-def expire_uploads() -> int:
-    """End the uploads that nobody came back for in time; returns how many. Idempotent."""
-    over = Upload.objects.filter(Q(expires_at__lt=Now()) | Q(media_file=None), state="receiving")
-    ended = 0
-    for upload in over.select_related("owner")[:SWEEP_ROWS]:
-        try:
-            _end(upload, "expired")
-        except UploadGone:
-            continue  # its owner was faster
-        ended += 1
-        logger.info("upload expired", extra={"upload": str(upload.pk)})
-    forgotten = Upload.objects.filter(expires_at__lt=Now(), media_file=None)
-    forgotten.exclude(state="receiving").delete()
-    return ended
-
-
-def finish_full_uploads() -> int:
-    """Finish uploads whose last byte was stored by a process that died; returns how many."""
-    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=Now())
-    full = Upload.objects.filter(free, state="receiving", offset_bytes=F("length_bytes"))
-    ids = list(full.filter(media_file__isnull=False).values_list("pk", flat=True)[:SWEEP_ROWS])
-    for upload_id in ids:
-        try:
-            finish_upload(upload_id=upload_id)
-        except (UploadGone, OffsetMismatch) as error:
-            logger.info("not finished", extra={"upload": str(upload_id), "reason": error.code})
-    return len(ids)

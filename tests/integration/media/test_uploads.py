@@ -27,7 +27,7 @@ from media.errors import (
     UploadTooLarge,
 )
 from media.models import Job, MediaFile, Upload
-from media.services import deletion, uploads
+from media.services import deletion, upload_sweeps, uploads
 from media.services.uploads import UploadClaim, claim_upload, create_upload, record_bytes
 from media.store import part_key, store
 from tests.factories.users import make_user
@@ -323,14 +323,14 @@ def test_a_process_that_died_between_rename_and_record_loses_nothing(ada: User) 
     upload = whole(ada)
     key = f"videos/{upload.media_file_id}/source.bin"
     store().publish_part(part_key(upload.pk), key, size_bytes=10)
-    assert uploads.finish_full_uploads() == 1
+    assert upload_sweeps.finish_full_uploads() == 1
     assert media_of(upload).source_key == key
 
 
 def test_nobody_finishes_what_is_still_being_written(ada: User) -> None:
     upload = begin(ada)
     store_bytes(claim(upload), b"0123456789", release=False)
-    assert uploads.finish_full_uploads() == 0
+    assert upload_sweeps.finish_full_uploads() == 0
     assert uploads.get_upload(actor=ada, upload_id=upload.pk).state == "receiving"
 
 
@@ -383,7 +383,7 @@ def test_an_upload_whose_video_is_deleted_is_gone(ada: User) -> None:
     deletion.delete_media(actor=ada, media_id=upload.media_file_id)
     with pytest.raises(UploadGone):
         store_bytes(claimed, b"0123")
-    assert uploads.expire_uploads() == 1
+    assert upload_sweeps.expire_uploads() == 1
     assert not store().path(part_key(upload.pk)).exists()
 
 
@@ -405,14 +405,14 @@ def test_an_upload_that_nobody_came_back_for_is_swept(ada: User) -> None:
     Upload.objects.filter(pk=abandoned.pk).update(expires_at=past)
     with pytest.raises(UploadGone):
         claim(abandoned, 4)
-    assert uploads.expire_uploads() == 1
-    assert uploads.expire_uploads() == 0
+    assert upload_sweeps.expire_uploads() == 1
+    assert upload_sweeps.expire_uploads() == 0
     assert not store().path(part_key(abandoned.pk)).exists()
     assert list(MediaFile.objects.values_list("pk", flat=True)) == [other.media_file_id]
     with pytest.raises(UploadGone):
         claim(abandoned, 4)
     Upload.objects.filter(pk=abandoned.pk).update(expires_at=past)
-    uploads.expire_uploads()
+    upload_sweeps.expire_uploads()
     with pytest.raises(UploadNotFound):
         claim(abandoned, 4)
 
