@@ -11,6 +11,7 @@ urlpatterns = [
     *either_way("api/local-videos/", videos.LocalVideos.as_view(), name="local-videos"),
     *either_way("api/global-videos/", videos.GlobalVideos.as_view(), name="global-videos"),
     *either_way("api/jobs/", jobs.Jobs.as_view(), name="jobs"),
+    *either_way("api/jobs/<uuid:job_id>/", jobs.JobView.as_view(), name="job"),
     *either_way("api/jobs/<uuid:job_id>/retry/", jobs.RetryJob.as_view(), name="job-retry"),
     *either_way("api/jobs/<uuid:job_id>/cancel/", jobs.CancelJob.as_view(), name="job-cancel"),
 ]

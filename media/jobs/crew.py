@@ -68,7 +68,7 @@ class Crew:
         self._stopping = threading.Event()
         self._bell = Bell()
         self._listener = wake.listener()
-        self._heartbeat = Heartbeat(self.name)
+        self._heartbeat = Heartbeat(self.name, slots=ordinary_slots)
         self._sweeper = Sweeper(self.name)
 
     def stop(self, *_: object) -> None:

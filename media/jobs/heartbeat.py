@@ -29,8 +29,9 @@ class Heartbeat:
     what has been taken by the time it answers again is refused by the fencing token.
     """
 
-    def __init__(self, worker: str) -> None:
+    def __init__(self, worker: str, *, slots: int = 1) -> None:
         self.worker = worker
+        self._slots = slots
         self._held: set[Claim | Run] = set()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -100,7 +101,11 @@ class Heartbeat:
     def _show_life(self) -> None:
         if not WorkerBeat.objects.filter(worker=self.worker).update(beat_at=Now()):
             WorkerBeat.objects.bulk_create(
-                [WorkerBeat(worker=self.worker, beat_at=Now(), started_at=Now())],
+                [
+                    WorkerBeat(
+                        worker=self.worker, slots=self._slots, beat_at=Now(), started_at=Now()
+                    )
+                ],
                 ignore_conflicts=True,
             )
 

@@ -93,6 +93,10 @@ class Job(models.Model):
             ),
             models.Index(fields=["owner", "-started_at"], name="job_turns"),
             models.Index(fields=["-created_at", "-id"], name="job_newest"),
+            # media.jobs.forecast asks how long the last ones took, the sweeper which are old.
+            models.Index(
+                fields=["-finished_at"], condition=models.Q(state="done"), name="job_done"
+            ),
             models.Index(fields=["media_file", "state"], name="job_of_media"),
         ]
 
@@ -104,6 +108,8 @@ class WorkerBeat(models.Model):
     """The last sign of life of a worker process, for `/health` and the queue page."""
 
     worker = models.CharField(max_length=100, primary_key=True)
+    #: How many ordinary jobs it does at a time.
+    slots = models.PositiveSmallIntegerField(default=1)
     beat_at = models.DateTimeField()
     started_at = models.DateTimeField()
 

@@ -27,7 +27,7 @@ def retry_job(*, actor: User, job_id: uuid.UUID) -> Job:
 
     When it was the last one that kept its media file from being whole, that goes on too.
     """
-    job = queue.retry(_get(actor, job_id))
+    job = queue.retry(get_job(viewer=actor, job_id=job_id))
     rest = Job.objects.filter(media_file_id=job.media_file_id, state__in=["failed", "cancelled"])
     if not rest.exclude(kind__in=queue.OPTIONAL).exists():
         has_plan = job.media_file.plans.exists()
@@ -38,7 +38,7 @@ def retry_job(*, actor: User, job_id: uuid.UUID) -> Job:
             error_code="",
             error_detail="",
         )
-    return _get(actor, job_id)
+    return get_job(viewer=actor, job_id=job_id)
 
 
 @transaction.atomic
@@ -48,18 +48,19 @@ def cancel_job(*, actor: User, job_id: uuid.UUID) -> Job:
     A media file that cannot become whole without it is cancelled with it. Raises JobNotFound, and
     IllegalTransition for a job that has come to its end already.
     """
-    job = _get(actor, job_id)
+    job = get_job(viewer=actor, job_id=job_id)
     if queue.cancel([job]):
         if job.kind not in queue.OPTIONAL:
             _move(job.media_file_id, among=["in_queue", "processing"], state="cancelled")
-    elif (state := _get(actor, job_id).state) != "cancelled":
+    elif (state := get_job(viewer=actor, job_id=job_id).state) != "cancelled":
         raise IllegalTransition(f"The job is {state}.")
-    return _get(actor, job_id)
+    return get_job(viewer=actor, job_id=job_id)
 
 
-def _get(actor: User, job_id: uuid.UUID) -> Job:
-    visible = JobQuerySet(Job).visible_to(actor)
-    job: Job | None = visible.select_related("media_file").filter(pk=job_id).first()
+def get_job(*, viewer: User, job_id: uuid.UUID) -> Job:
+    """The job with its media file and owner, if `viewer` may see it. Raises JobNotFound."""
+    visible = JobQuerySet(Job).visible_to(viewer)
+    job: Job | None = visible.select_related("media_file", "owner").filter(pk=job_id).first()
     if job is None:
         raise JobNotFound
     return job

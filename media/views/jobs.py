@@ -1,5 +1,6 @@
 """The HTTP edge of the queue: what is being done on one's media, and how it goes."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from rest_framework.views import APIView
 
 from core.http import checked
 from core.throttles import Throttle
+from media.jobs.forecast import Forecast, forecasts
+from media.jobs.reasons import advice
 from media.models import Job
 from media.models.job import JobQuerySet
 from media.services import jobs
@@ -22,10 +25,28 @@ from users.authentication import signed_in
 
 
 class JobError(serializers.Serializer[Any]):
-    """Why a job failed, or failed last."""
+    """Why a job failed, or failed last, and what can be done about it."""
 
     code = serializers.CharField()
     detail = serializers.CharField()
+    advice = serializers.CharField()
+
+
+class JobOwner(serializers.Serializer[Any]):
+    """Whose media it works on."""
+
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+
+
+class QueueForecast(serializers.Serializer[Any]):
+    """Where it stands, and an estimate of when it begins and ends."""
+
+    position = serializers.IntegerField(
+        allow_null=True, min_value=1, help_text="1 is taken next; null while it runs."
+    )
+    begins_at = serializers.DateTimeField(allow_null=True, help_text="Null when not known.")
+    ends_at = serializers.DateTimeField(allow_null=True, help_text="Null when not known.")
 
 
 class JobShape(serializers.Serializer[Any]):
@@ -34,13 +55,17 @@ class JobShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(choices=Job.Kind.choices)
     video_id = serializers.UUIDField()
+    title = serializers.CharField(help_text="Of the video; its file name where it has none.")
+    owner = JobOwner()
     state = serializers.ChoiceField(choices=JOB.choices)
     priority = serializers.IntegerField()
-    position = serializers.IntegerField()
+    position = serializers.IntegerField(help_text="Of the piece in its video, from 0.")
     is_urgent = serializers.BooleanField()
+    attempts = serializers.IntegerField(help_text="How often a worker has begun with it.")
     failures = serializers.IntegerField()
     losses = serializers.IntegerField()
     error = JobError(allow_null=True)
+    queue = QueueForecast(allow_null=True, help_text="Null unless it waits or runs.")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -50,27 +75,47 @@ class JobFilter(serializers.Serializer[Any]):
     """Which jobs are asked for."""
 
     state = serializers.ChoiceField(choices=JOB.choices, required=False)
+    kind = serializers.ChoiceField(choices=Job.Kind.choices, required=False)
+    owner = serializers.UUIDField(required=False)
     video_id = serializers.UUIDField(required=False)
 
 
-def shape(job: Job) -> dict[str, Any]:
-    """The job for the API; what is not named here is not told."""
-    error = {"code": job.error_code, "detail": job.error_detail} if job.error_code else None
+#: The column that each member of a filter is about.
+_COLUMNS = {"state": "state", "kind": "kind", "owner": "owner_id", "video_id": "media_file_id"}
+
+
+def shapes(rows: Sequence[Job]) -> list[dict[str, Any]]:
+    """The jobs for the API, with their forecasts. Load them with `media_file` and `owner`."""
+    found = forecasts(rows)
+    return [_shape(job, found.get(job.pk)) for job in rows]
+
+
+def _shape(job: Job, forecast: Forecast | None) -> dict[str, Any]:
+    """What is not named here is not told."""
     return {
         "id": str(job.pk),
         "kind": job.kind,
         "video_id": str(job.media_file_id),
+        "title": job.media_file.title or job.media_file.filename,
+        "owner": {"id": str(job.owner_id), "username": job.owner.username},
         "state": job.state,
         "priority": job.priority,
         "position": job.position,
         "is_urgent": job.is_urgent,
+        "attempts": job.token,
         "failures": job.failures,
         "losses": job.losses,
-        "error": error,
+        "error": _error(job),
+        "queue": None if forecast is None else vars(forecast),
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
     }
+
+
+def _error(job: Job) -> dict[str, str] | None:
+    code = job.error_code
+    return {"code": code, "detail": job.error_detail, "advice": advice(code)} if code else None
 
 
 class Jobs(GenericAPIView[Any]):
@@ -81,25 +126,35 @@ class Jobs(GenericAPIView[Any]):
 
     def get_queryset(self) -> QuerySet[Job]:
         """The jobs of one's own media; an administrator sees all."""
-        return JobQuerySet(Job).visible_to(signed_in(self.request))
+        visible = JobQuerySet(Job).visible_to(signed_in(self.request))
+        return visible.select_related("media_file", "owner")
 
     @extend_schema(
         parameters=[
             OpenApiParameter("state", enum=list(JOB.edges)),
+            OpenApiParameter("kind", enum=list(Job.Kind.values)),
+            OpenApiParameter("owner", type={"type": "string", "format": "uuid"}),
             OpenApiParameter("video_id", type={"type": "string", "format": "uuid"}),
         ],
         responses=JobShape(many=True),
     )
     def get(self, request: Request) -> Response:
-        """Jobs, newest first, of one video or in one state where that is asked for."""
+        """Jobs, newest first: of one video or owner, of one kind, in one state where asked for."""
         asked = checked(JobFilter(data=request.query_params))
-        rows = self.get_queryset()
-        if state := asked.get("state"):
-            rows = rows.filter(state=state)
-        if video_id := asked.get("video_id"):
-            rows = rows.filter(media_file_id=video_id)
-        page = self.paginate_queryset(rows) or []
-        return self.get_paginated_response([shape(job) for job in page])
+        chosen = {_COLUMNS[name]: value for name, value in asked.items()}
+        page = self.paginate_queryset(self.get_queryset().filter(**chosen)) or []
+        return self.get_paginated_response(shapes(page))
+
+
+class JobView(APIView):
+    """One job."""
+
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(responses=JobShape)
+    def get(self, request: Request, job_id: UUID) -> Response:
+        """The job, with its place in the queue while it waits."""
+        return Response(shapes([jobs.get_job(viewer=signed_in(request), job_id=job_id)])[0])
 
 
 class RetryJob(APIView):
@@ -111,7 +166,7 @@ class RetryJob(APIView):
     @extend_schema(request=None, responses=JobShape)
     def post(self, request: Request, job_id: UUID) -> Response:
         """Queue a failed or cancelled job anew, with all its tries."""
-        return Response(shape(jobs.retry_job(actor=signed_in(request), job_id=job_id)))
+        return Response(shapes([jobs.retry_job(actor=signed_in(request), job_id=job_id)])[0])
 
 
 class CancelJob(APIView):
@@ -123,4 +178,4 @@ class CancelJob(APIView):
     @extend_schema(request=None, responses=JobShape)
     def post(self, request: Request, job_id: UUID) -> Response:
         """End a job that waits or runs; one that runs stops within a second or two."""
-        return Response(shape(jobs.cancel_job(actor=signed_in(request), job_id=job_id)))
+        return Response(shapes([jobs.cancel_job(actor=signed_in(request), job_id=job_id)])[0])
