@@ -229,6 +229,10 @@ JOB_LEASE_SECONDS = env.integer("JOB_LEASE_SECONDS", 6, minimum=2)
 JOB_MAX_FAILURES = env.integer("JOB_MAX_FAILURES", 3, minimum=1)
 #: So many losses (the worker vanished) end a job.
 JOB_MAX_LOSSES = env.integer("JOB_MAX_LOSSES", 10, minimum=1)
+#: So many jobs of one owner run at a time (0: as many as there are slots); others go before.
+JOBS_PER_OWNER = env.integer("JOBS_PER_OWNER", 0)
+#: Less important jobs that have waited for so long get a part of the claims; see docs/jobs.md.
+JOB_AGEING_SECONDS = env.integer("JOB_AGEING_SECONDS", 600, minimum=1)
 #: Jobs that are done are kept for so long, for the queue page; then they are forgotten.
 JOB_KEEP_DAYS = env.integer("JOB_KEEP_DAYS", 7, minimum=1)
 #: Encoding processes that `manage.py serve` keeps running beside the server.

@@ -1,6 +1,7 @@
 """Taking the best job there is now, and proving with every write that it is still ours."""
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from django.db.models.functions import Now
 
 from media.jobs import engines, hooks
 from media.jobs.clock import in_seconds, now_sql
-from media.jobs.queue import requeue
+from media.jobs.queue import PRIORITY, Kind, requeue
 from media.models import Job
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,13 @@ logger = logging.getLogger(__name__)
 BACK_OFF_MAX_SECONDS = 60.0
 #: How often a claim looks again when others take what it has just seen.
 TRIES = 5
+#: What a viewer waits for has this priority, and goes on whatever is bounded or paused.
+WATCHED = PRIORITY[Kind.ON_DEMAND]
+#: From here on up nothing that has aged goes before.
+CRITICAL = PRIORITY[Kind.COPY]
+#: The part of the claims below that which is given to what has waited for JOB_AGEING_SECONDS.
+AGED_SHARE = 0.25
+_NO_BOUND = 1_000_000
 
 
 class LeaseLost(Exception):
@@ -37,22 +45,37 @@ def claim_job(*, worker: str, urgent_only: bool = False) -> "Claim | None":
     """Take the job that is best now, or None when there is nothing to do.
 
     Best is: the highest priority; among equals the owner with the fewest running jobs, then the
-    one who was served longest ago; of that owner's the lowest position, then the oldest.
-    `worker` names the claimer in the row; `urgent_only` is for the slot that is kept free.
+    one who was served longest ago; of that owner's the one whose turn came first. An owner with
+    JOBS_PER_OWNER running jobs is passed over, and now and then what has waited for long goes
+    first (docs/jobs.md). `worker` names the claimer in the row; `urgent_only` is for the slot
+    that is kept free.
     """
     if not _something_waits(urgent_only):
         return None
     for _ in range(TRIES):
         with transaction.atomic():
-            owners = _owners_in_turn(urgent_only)
-            for priority, owner_id in owners:
-                job_id = _first_of(owner_id, priority, urgent_only)
-                if job_id is not None and _take(job_id, worker):
-                    return Claim(Job.objects.select_related("media_file").get(pk=job_id))
-        if not owners:
+            job_id, was_beaten = _take_best(worker, urgent_only)
+            if job_id is not None:
+                return Claim(Job.objects.select_related("media_file").get(pk=job_id))
+        if not was_beaten:
             return None
         time.sleep(0.005)
     return None
+
+
+def _take_best(worker: str, urgent_only: bool) -> tuple[UUID | None, bool]:
+    """The job that was taken, if any; and whether another slot was quicker somewhere."""
+    was_beaten = False
+    for priority in _priorities_in_turn(urgent_only):
+        for owner_id in _owners_in_turn(priority, urgent_only):
+            if not _may_have_more(owner_id, priority):
+                was_beaten = True
+                continue
+            job_id = _first_of(owner_id, priority, urgent_only)
+            if job_id is not None and _take(job_id, worker):
+                return job_id, was_beaten
+            was_beaten = was_beaten or job_id is not None
+    return None, was_beaten
 
 
 def _take(job_id: UUID, worker: str) -> bool:
@@ -79,50 +102,74 @@ _ANY = f"""
 SELECT 1 FROM media_job WHERE {_READY} ORDER BY priority DESC LIMIT 1
 """  # noqa: S608 # there are no values in it
 
-_OWNERS = f"""
+_PRIORITIES = """
+WITH RECURSIVE priorities (priority) AS (
+    SELECT (
+        SELECT priority FROM media_job WHERE state = 'queued' {lane}
+        ORDER BY priority DESC LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT priority FROM media_job
+        WHERE state = 'queued' {lane} AND priority < priorities.priority
+        ORDER BY priority DESC LIMIT 1
+    )
+    FROM priorities WHERE priorities.priority IS NOT NULL
+)
+SELECT priority FROM priorities WHERE priority IS NOT NULL
+"""
+
+_AGED = f"""
+SELECT priority FROM media_job WHERE {_READY} AND created_at < {{aged}} AND priority < %s
+ORDER BY created_at LIMIT 1
+"""  # noqa: S608 # there are no values in it
+
+_OWNERS = """
 WITH RECURSIVE
-top AS (
-    SELECT priority FROM media_job WHERE {_READY} ORDER BY priority DESC LIMIT 1
-),
 owners (owner_id) AS (
     SELECT (
         SELECT owner_id FROM media_job
-        WHERE state = 'queued' {{lane}} AND priority = (SELECT priority FROM top)
+        WHERE state = 'queued' {lane} AND priority = %s
         ORDER BY owner_id LIMIT 1
     )
     UNION ALL
     SELECT (
         SELECT owner_id FROM media_job
-        WHERE state = 'queued' {{lane}} AND priority = (SELECT priority FROM top)
-          AND owner_id > owners.owner_id
+        WHERE state = 'queued' {lane} AND priority = %s AND owner_id > owners.owner_id
         ORDER BY owner_id LIMIT 1
     )
     FROM owners WHERE owners.owner_id IS NOT NULL
 ),
 busy AS (
-    SELECT owner_id, count(*) AS jobs FROM media_job WHERE state = 'running' GROUP BY owner_id
+    SELECT owner_id, count(*) AS jobs,
+        sum(CASE WHEN kind = 'on_demand' THEN 0 ELSE 1 END) AS bounded
+    FROM media_job WHERE state = 'running' GROUP BY owner_id
 )
 SELECT
-    (SELECT priority FROM top),
-    owner_id,
-    coalesce((SELECT jobs FROM busy WHERE busy.owner_id = owners.owner_id), 0) AS running,
+    owners.owner_id,
+    coalesce(busy.jobs, 0) AS running,
     (SELECT started_at FROM media_job AS s
      WHERE s.owner_id = owners.owner_id AND s.started_at IS NOT NULL
      ORDER BY s.started_at DESC LIMIT 1) AS served_at
-FROM owners WHERE owner_id IS NOT NULL
-ORDER BY running, served_at NULLS FIRST, owner_id
+FROM owners LEFT JOIN busy ON busy.owner_id = owners.owner_id
+WHERE owners.owner_id IS NOT NULL AND coalesce(busy.bounded, 0) < %s
+ORDER BY running, served_at NULLS FIRST, owners.owner_id
 LIMIT 20
-"""  # noqa: S608 # the same
+"""
 
 _FIRST = f"""
 SELECT id FROM media_job WHERE {_READY} AND priority = %s AND owner_id = %s
-ORDER BY position, created_at LIMIT 1
+ORDER BY turn_at LIMIT 1
 """  # noqa: S608 # the same
 
 
 def statement(template: str, urgent_only: bool) -> str:
     """One of the statements above for a slot and for this database."""
-    return template.format(lane="AND is_urgent" if urgent_only else "", now=now_sql())
+    return template.format(
+        lane="AND is_urgent" if urgent_only else "",
+        now=now_sql(),
+        aged=now_sql(-settings.JOB_AGEING_SECONDS),
+    )
 
 
 def _something_waits(urgent_only: bool) -> bool:
@@ -132,10 +179,55 @@ def _something_waits(urgent_only: bool) -> bool:
         return cursor.fetchone() is not None
 
 
-def _owners_in_turn(urgent_only: bool) -> list[tuple[int, str | UUID]]:
+def _priorities_in_turn(urgent_only: bool) -> list[int]:
+    """The priorities that wait, highest first; at times one that has waited for long before it.
+
+    What viewers wait for is never passed over, so ageing has a part of the claims only when
+    nothing of that waits. What has aged does not get all of them either: a new video would have
+    no sound until a backlog of hours is done.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(statement(_OWNERS, urgent_only), [])
-        return [(priority, owner_id) for priority, owner_id, _running, _served in cursor]
+        cursor.execute(statement(_PRIORITIES, urgent_only), [])
+        found = [int(priority) for (priority,) in cursor.fetchall()]
+        if len(found) > 1 and found[0] < CRITICAL and random.random() < AGED_SHARE:  # noqa: S311
+            cursor.execute(statement(_AGED, urgent_only), [found[0]])
+            aged = cursor.fetchone()
+            if aged is not None:
+                found.insert(0, int(aged[0]))
+    return found
+
+
+def _bound(priority: int) -> int:
+    """How many running jobs keep an owner from another one of this priority."""
+    limit: int = settings.JOBS_PER_OWNER
+    # A viewer who waits is somebody else, as a rule: the owner's bound is not theirs.
+    return limit if limit and priority != WATCHED else _NO_BOUND
+
+
+def _owners_in_turn(priority: int, urgent_only: bool) -> list[str | UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement(_OWNERS, urgent_only), [priority, priority, _bound(priority)])
+        return [owner_id for owner_id, _running, _served in cursor.fetchall()]
+
+
+def _may_have_more(owner_id: str | UUID, priority: int) -> bool:
+    """Whether the owner is below the bound still, now that no other slot can serve them too.
+
+    SQLite has one writer at a time. In PostgreSQL the slots that serve one owner would each count
+    without the others, so they take turns with a lock that ends with the transaction.
+    """
+    limit = _bound(priority)
+    if limit == _NO_BOUND or connection.vendor != "postgresql":
+        return True
+    with connection.cursor() as cursor:
+        key = UUID(str(owner_id)).int & 0x7FFF_FFFF_FFFF_FFFF
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [key])
+        if not cursor.fetchone()[0]:
+            return False
+    running = Job.objects.filter(owner_id=UUID(str(owner_id)), state="running").exclude(
+        kind="on_demand"
+    )
+    return running.count() < limit
 
 
 def _first_of(owner_id: str | UUID, priority: int, urgent_only: bool) -> UUID | None:

@@ -15,11 +15,11 @@ def in_seconds(
     return ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=DateTimeField())
 
 
-def now_sql() -> str:
-    """`Now()` for the statements that are written out.
+def now_sql(seconds: int = 0) -> str:
+    """`in_seconds` for the statements that are written out.
 
     SQLite keeps moments as text; this is the form in which Django writes and compares them.
     """
     if connection.vendor == "sqlite":
-        return "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
-    return "statement_timestamp()"
+        return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '{seconds:+d} seconds')"
+    return f"statement_timestamp() + interval '{seconds:d} seconds'"

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from statistics import fmean
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Sum
 from django.db.models.expressions import RawSQL
@@ -130,6 +131,9 @@ def _forecast(job: Job, standing: Standing, ranks: Mapping[UUID, int]) -> Foreca
     position, wait = sum(ahead.values()) + 1, standing.wait_seconds(ahead)
     if wait is None:
         return Forecast(position=position)
+    if settings.JOBS_PER_OWNER and cost is not None:
+        at_a_time = min(standing.slots, settings.JOBS_PER_OWNER)
+        wait = max(wait, ranks[job.pk] * cost / at_a_time)
     begins_at = standing.now + timedelta(seconds=wait)
     if job.run_after is not None:
         begins_at = max(begins_at, job.run_after)
@@ -193,7 +197,7 @@ def recent_pace() -> Pace:
 _RANKS = """
 SELECT id, place FROM (
     SELECT id, row_number() OVER (
-        PARTITION BY priority, owner_id ORDER BY position, created_at
+        PARTITION BY priority, owner_id ORDER BY turn_at
     ) - 1 AS place
     FROM media_job WHERE state = 'queued' AND owner_id IN ({owners})
 ) AS ranked WHERE id IN ({jobs})

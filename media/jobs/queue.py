@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from core.states import IllegalTransition
 from media.jobs import engines, wake
@@ -28,6 +30,10 @@ PRIORITY: dict[str, int] = {
 URGENT: frozenset[str] = frozenset({Kind.INGEST, Kind.ON_DEMAND, Kind.LEAD, Kind.COPY, Kind.POSTER})
 #: What a media file can be whole without.
 OPTIONAL: frozenset[str] = frozenset({Kind.ON_DEMAND, Kind.POSTER})
+#: A piece counts as if it had come so much later than the one before it. So the first pieces of a
+#: new video go before the last ones of an older video of the same owner, but only until those
+#: have waited for long enough.
+LATER_PIECE_SECONDS = 10.0
 BATCH = 500
 
 
@@ -81,6 +87,7 @@ def _job(spec: Spec) -> Job:
         args=spec.args,
         priority=PRIORITY[spec.kind] if spec.priority is None else spec.priority,
         position=spec.position,
+        turn_at=timezone.now() + timedelta(seconds=LATER_PIECE_SECONDS * spec.position),
         is_urgent=spec.kind in URGENT if spec.is_urgent is None else spec.is_urgent,
     )
 

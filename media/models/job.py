@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
+from django.utils import timezone
 
 from media.states import JOB
 from users.models import Role, User
@@ -53,8 +54,10 @@ class Job(models.Model):
     priority = models.SmallIntegerField(default=0)
     #: Somebody waits for it: the slot that each worker keeps free for such jobs takes it too.
     is_urgent = models.BooleanField(default=False)
-    #: Among equals of one owner: first pieces first.
+    #: Which piece of the source it is about.
     position = models.PositiveIntegerField(default=0)
+    #: Among equals of one owner the earliest goes first; later pieces get a later turn.
+    turn_at = models.DateTimeField(default=timezone.now)
     state = models.CharField(max_length=10, choices=JOB.choices, default="queued")
     token = models.BigIntegerField(default=0)
     worker = models.CharField(max_length=100, blank=True)
@@ -77,14 +80,17 @@ class Job(models.Model):
         indexes = [
             # media.jobs.claim reads these two; docs/jobs.md has the order that they give.
             models.Index(
-                fields=["-priority", "owner", "position", "created_at"],
+                fields=["-priority", "owner", "turn_at"],
                 condition=models.Q(state="queued"),
                 name="job_queued",
             ),
             models.Index(
-                fields=["-priority", "owner", "position", "created_at"],
+                fields=["-priority", "owner", "turn_at"],
                 condition=models.Q(state="queued", is_urgent=True),
                 name="job_queued_urgent",
+            ),
+            models.Index(
+                fields=["created_at"], condition=models.Q(state="queued"), name="job_waiting"
             ),
             models.Index(
                 fields=["owner", "lease_expires_at"],

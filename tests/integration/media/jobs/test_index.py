@@ -7,10 +7,12 @@ from copy import copy
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import Count
 from django.db.models.functions import Now
 from pytest_django import DjangoDbBlocker
 
 from media.jobs import claim as claims
+from media.jobs import forecast
 from media.jobs.claim import statement
 from media.models import Job
 from tests.factories.jobs import claim, make_media, make_owner
@@ -48,7 +50,12 @@ def plan_of(sql: str, parameters: list[int | str | uuid.UUID]) -> str:
         return "\n".join(str(row[-1]) for row in cursor.fetchall())
 
 
-STATEMENTS = {"look": claims._ANY, "owners": claims._OWNERS, "first": claims._FIRST}
+STATEMENTS = {
+    "look": claims._ANY,
+    "priorities": claims._PRIORITIES,
+    "owners": claims._OWNERS,
+    "first": claims._FIRST,
+}
 
 
 @pytest.mark.parametrize("urgent_only", [False, True], ids=["any", "urgent"])
@@ -60,10 +67,25 @@ def test_each_statement_of_a_claim_uses_the_index_of_what_waits(
     if template == claims._FIRST:
         owner = make_owner("lecturer").pk
         parameters = [10, owner.hex if connection.vendor == "sqlite" else owner]
+    elif template == claims._OWNERS:
+        parameters = [10, 10, 5]
     plan = plan_of(statement(template, urgent_only), parameters)
     assert "job_queued_urgent" in plan if urgent_only else "job_queued" in plan
     assert "Seq Scan on media_job" not in plan
     assert "SCAN media_job\n" not in f"{plan}\n"
+
+
+def test_what_has_waited_longest_is_found_in_its_own_index() -> None:
+    plan = plan_of(statement(claims._AGED, urgent_only=False), [75])
+    assert "job_waiting" in plan or "job_queued" in plan
+    assert "SCAN media_job\n" not in f"{plan}\n"
+
+
+def test_a_forecast_reads_what_waits_and_what_was_done_last_from_their_indexes() -> None:
+    waiting = Job.objects.filter(state=forecast._QUEUED).values_list("priority", "owner_id")
+    assert "job_queued" in waiting.annotate(Count("id")).explain()
+    done = Job.objects.filter(state=forecast._DONE, finished_at__isnull=False)
+    assert "job_done" in done.order_by("-finished_at")[:200].explain()
 
 
 def test_the_sweeper_looks_at_what_runs_only() -> None:
