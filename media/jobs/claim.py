@@ -52,6 +52,8 @@ def claim_job(*, worker: str, urgent_only: bool = False) -> "Claim | None":
     """
     if not _something_waits(urgent_only):
         return None
+    # A queue that is paused has only what viewers wait for; each statement looks, so that a pause
+    # counts from the next claim on, in all workers.
     for _ in range(TRIES):
         with transaction.atomic():
             job_id, was_beaten = _take_best(worker, urgent_only)
@@ -96,28 +98,35 @@ def _take(job_id: UUID, worker: str) -> bool:
 # name the states and the flag as literals, which is what lets a partial index serve them.
 
 _READY = "state = 'queued' {lane} AND (run_after IS NULL OR run_after <= {now})"
+_PAUSED = "EXISTS (SELECT 1 FROM media_queuestate WHERE paused_at IS NOT NULL)"
 
-# Ordered, or the planner would read the table from its beginning, where all that is done lies.
+# Ordered, or the planner would read the table from its beginning, where all that is done lies. Two
+# looks, since one that passes over what is paused would read all of it.
 _ANY = f"""
-SELECT 1 FROM media_job WHERE {_READY} ORDER BY priority DESC LIMIT 1
+SELECT 1 WHERE (
+    SELECT 1 FROM media_job WHERE {_READY} AND priority = {WATCHED} ORDER BY priority DESC LIMIT 1
+) IS NOT NULL OR (NOT {_PAUSED} AND (
+    SELECT 1 FROM media_job WHERE {_READY} ORDER BY priority DESC LIMIT 1
+) IS NOT NULL)
 """  # noqa: S608 # there are no values in it
 
-_PRIORITIES = """
+_PRIORITIES = f"""
 WITH RECURSIVE priorities (priority) AS (
     SELECT (
-        SELECT priority FROM media_job WHERE state = 'queued' {lane}
+        SELECT priority FROM media_job WHERE state = 'queued' {{lane}}
         ORDER BY priority DESC LIMIT 1
     )
     UNION ALL
     SELECT (
         SELECT priority FROM media_job
-        WHERE state = 'queued' {lane} AND priority < priorities.priority
+        WHERE state = 'queued' {{lane}} AND priority < priorities.priority
         ORDER BY priority DESC LIMIT 1
     )
     FROM priorities WHERE priorities.priority IS NOT NULL
 )
-SELECT priority FROM priorities WHERE priority IS NOT NULL
-"""
+SELECT priority FROM priorities
+WHERE priority IS NOT NULL AND (priority = {WATCHED} OR NOT {_PAUSED})
+"""  # noqa: S608 # the same
 
 _AGED = f"""
 SELECT priority FROM media_job WHERE {_READY} AND created_at < {{aged}} AND priority < %s

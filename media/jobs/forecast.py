@@ -5,7 +5,7 @@ more important first, then the owners in turn. How long work takes is what work 
 lately; for a whole sound track or a whole copy, per second of source. docs/jobs.md says how far
 such an estimate can be trusted.
 
-A forecast costs five queries, however many jobs are asked about.
+A forecast costs six queries, however many jobs are asked about.
 """
 
 from collections import Counter, defaultdict
@@ -24,15 +24,18 @@ from django.utils import timezone
 from media.jobs.clock import in_seconds
 from media.jobs.queue import PRIORITY, Kind
 from media.jobs.sweep import BEAT_MAX_AGE_SECONDS
-from media.models import Job, WorkerBeat
+from media.models import Job, QueueState, WorkerBeat
 
 #: How many jobs that were done last say how long work takes.
 LATELY = 200
 #: Kinds that work through the whole source: twice as long a source takes twice as long.
 WHOLE_SOURCE: frozenset[str] = frozenset({Kind.COPY, Kind.AUDIO})
-# Written into the statements, or SQLite would not see that a partial index serves them.
-_QUEUED, _RUNNING, _DONE = (RawSQL(f"'{it}'", []) for it in ("queued", "running", "done"))  # noqa: S611  # literals of our own
 _KIND_OF_PRIORITY = {priority: kind for kind, priority in PRIORITY.items()}
+
+
+def literal(state: str) -> RawSQL:
+    """A state of ours in a statement, so that SQLite sees that a partial index serves it."""
+    return RawSQL(f"'{state}'", [])  # noqa: S611  # no value from outside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,10 +145,12 @@ def _forecast(job: Job, standing: Standing, ranks: Mapping[UUID, int]) -> Foreca
 
 
 def standing_now() -> Standing:
-    """Look at the queue, the workers and what was done lately: four queries."""
-    waiting = Job.objects.filter(state=_QUEUED).values_list("priority", "owner_id")
+    """Look at the queue, the workers and what was done lately: five queries."""
+    waiting = Job.objects.filter(state=literal("queued")).values_list("priority", "owner_id")
     now, pace = timezone.now(), recent_pace()
-    running = Job.objects.filter(state=_RUNNING).values_list("owner_id", "kind", "started_at")
+    running = Job.objects.filter(state=literal("running")).values_list(
+        "owner_id", "kind", "started_at"
+    )
     rest: float | None = 0.0
     by_owner: Counter[UUID] = Counter()
     for owner_id, kind, started_at in running:
@@ -166,14 +171,18 @@ def standing_now() -> Standing:
 
 
 def slots_alive() -> int:
-    """How many ordinary slots the workers have that have shown life lately."""
+    """How many ordinary slots the workers have that have shown life lately; none in a pause."""
+    if QueueState.objects.filter(paused_at__isnull=False).exists():
+        return 0
     alive = WorkerBeat.objects.filter(beat_at__gt=in_seconds(-BEAT_MAX_AGE_SECONDS))
     return int(alive.aggregate(Sum("slots"))["slots__sum"] or 0)
 
 
 def recent_pace() -> Pace:
     """How long the jobs took that were done last."""
-    done = Job.objects.filter(state=_DONE, started_at__isnull=False, finished_at__isnull=False)
+    done = Job.objects.filter(
+        state=literal("done"), started_at__isnull=False, finished_at__isnull=False
+    )
     rows = done.order_by("-finished_at").values_list(
         "kind", "started_at", "finished_at", "media_file__duration_seconds"
     )

@@ -1,9 +1,19 @@
 """The tables of `media`, one file each."""
 
-from media.models.job import Job, WorkerBeat
+from media.models.job import Job, QueueState, WorkerBeat
 from media.models.media_file import MediaFile, Visibility
 from media.models.plan import Plan
 from media.models.rendition import Rendition, Segment
 from media.models.upload import Upload
 
-__all__ = ["Job", "MediaFile", "Plan", "Rendition", "Segment", "Upload", "Visibility", "WorkerBeat"]
+__all__ = [
+    "Job",
+    "MediaFile",
+    "Plan",
+    "QueueState",
+    "Rendition",
+    "Segment",
+    "Upload",
+    "Visibility",
+    "WorkerBeat",
+]

@@ -121,3 +121,19 @@ class WorkerBeat(models.Model):
 
     def __str__(self) -> str:
         return self.worker
+
+
+class QueueState(models.Model):
+    """One row: whether the queue is paused. No row is a queue that was never paused."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    #: Raised with each change that the topic `admin:queue` tells.
+    version = models.BigIntegerField(default=0)
+    #: None while the queue runs.
+    paused_at = models.DateTimeField(null=True)
+    paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return f"queue at {self.version}"

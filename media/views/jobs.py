@@ -19,7 +19,7 @@ from media.jobs.forecast import Forecast, forecasts
 from media.jobs.reasons import advice
 from media.models import Job
 from media.models.job import JobQuerySet
-from media.services import jobs
+from media.services import jobs, queue
 from media.states import JOB
 from users.authentication import signed_in
 
@@ -179,3 +179,83 @@ class CancelJob(APIView):
     def post(self, request: Request, job_id: UUID) -> Response:
         """End a job that waits or runs; one that runs stops within a second or two."""
         return Response(shapes([jobs.cancel_job(actor=signed_in(request), job_id=job_id)])[0])
+
+
+# --- The queue as a whole -------------------------------------------------------------------------
+
+
+class QueueCounts(serializers.Serializer[Any]):
+    """How many jobs there are."""
+
+    queued = serializers.IntegerField()
+    running = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    done_last_hour = serializers.IntegerField()
+
+
+class RunningJob(serializers.Serializer[Any]):
+    """What a worker is at."""
+
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=Job.Kind.choices)
+    video_id = serializers.UUIDField()
+    title = serializers.CharField()
+    owner = serializers.CharField(help_text="The name of the account.")
+    worker = serializers.CharField()
+    started_at = serializers.DateTimeField(allow_null=True)
+
+
+class QueueWorker(serializers.Serializer[Any]):
+    """A worker that has shown life in the last seconds."""
+
+    name = serializers.CharField()
+    slots = serializers.IntegerField(help_text="Ordinary jobs that it does at a time.")
+    started_at = serializers.DateTimeField()
+
+
+class QueueShape(serializers.Serializer[Any]):
+    """The whole queue at a glance."""
+
+    paused_at = serializers.DateTimeField(allow_null=True, help_text="Null while it runs.")
+    paused_by = serializers.CharField(allow_null=True)
+    counts = QueueCounts()
+    waiting_since = serializers.DateTimeField(
+        allow_null=True, help_text="When the job came that has waited longest."
+    )
+    running = RunningJob(many=True, help_text="At most a hundred.")
+    workers = QueueWorker(many=True, help_text="At most a hundred.")
+
+
+class QueueView(APIView):
+    """The queue as a whole."""
+
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(responses=QueueShape)
+    def get(self, request: Request) -> Response:
+        """The whole queue at a glance, for administrators."""
+        return Response(queue.get_queue(viewer=signed_in(request)))
+
+
+class PauseQueue(APIView):
+    """Pause the queue."""
+
+    throttle_classes = (Throttle,)
+    throttle_scope = "write"
+
+    @extend_schema(request=None, responses=QueueShape)
+    def post(self, request: Request) -> Response:
+        """Begin nothing more but what viewers wait for; what runs is finished. Administrators."""
+        return Response(queue.pause(actor=signed_in(request)))
+
+
+class ResumeQueue(APIView):
+    """Let the queue go on."""
+
+    throttle_classes = (Throttle,)
+    throttle_scope = "write"
+
+    @extend_schema(request=None, responses=QueueShape)
+    def post(self, request: Request) -> Response:
+        """Go on after a pause. Administrators."""
+        return Response(queue.resume(actor=signed_in(request)))

@@ -23,7 +23,7 @@ Luck = Callable[[float], None]
 @pytest.fixture
 def luck(monkeypatch: pytest.MonkeyPatch) -> Luck:
     """Decide whether the next claims are among those that go to what has aged."""
-    return lambda value: monkeypatch.setattr(claims.random, "random", lambda: value)
+    return lambda value: monkeypatch.setattr("media.jobs.claim.random.random", lambda: value)
 
 
 def age(job: Job, *, seconds: float) -> None:

@@ -82,9 +82,11 @@ def test_what_has_waited_longest_is_found_in_its_own_index() -> None:
 
 
 def test_a_forecast_reads_what_waits_and_what_was_done_last_from_their_indexes() -> None:
-    waiting = Job.objects.filter(state=forecast._QUEUED).values_list("priority", "owner_id")
+    waiting = Job.objects.filter(state=forecast.literal("queued")).values_list(
+        "priority", "owner_id"
+    )
     assert "job_queued" in waiting.annotate(Count("id")).explain()
-    done = Job.objects.filter(state=forecast._DONE, finished_at__isnull=False)
+    done = Job.objects.filter(state=forecast.literal("done"), finished_at__isnull=False)
     assert "job_done" in done.order_by("-finished_at")[:200].explain()
 
 
