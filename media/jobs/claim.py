@@ -104,7 +104,7 @@ _PAUSED = "EXISTS (SELECT 1 FROM media_queuestate WHERE paused_at IS NOT NULL)"
 # looks, since one that passes over what is paused would read all of it.
 _ANY = f"""
 SELECT 1 WHERE (
-    SELECT 1 FROM media_job WHERE {_READY} AND priority = {WATCHED} ORDER BY priority DESC LIMIT 1
+    SELECT 1 FROM media_job WHERE {_READY} AND priority = {WATCHED} ORDER BY owner_id LIMIT 1
 ) IS NOT NULL OR (NOT {_PAUSED} AND (
     SELECT 1 FROM media_job WHERE {_READY} ORDER BY priority DESC LIMIT 1
 ) IS NOT NULL)

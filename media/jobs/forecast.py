@@ -9,9 +9,9 @@ A forecast costs six queries, however many jobs are asked about.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from statistics import fmean
 from uuid import UUID
 
@@ -161,7 +161,7 @@ def standing_now() -> Standing:
         else:
             rest += max(0.0, cost - (now - started_at).total_seconds())
     return Standing(
-        waiting={(priority, owner): n for priority, owner, n in waiting.annotate(Count("id"))},
+        waiting={(priority, owner): n for priority, owner, n in waiting.annotate(n=Count("*"))},
         running=by_owner,
         rest_seconds=rest,
         slots=slots_alive(),
@@ -203,29 +203,52 @@ def recent_pace() -> Pace:
     )
 
 
-_RANKS = """
-SELECT id, place FROM (
-    SELECT id, row_number() OVER (
-        PARTITION BY priority, owner_id ORDER BY turn_at
-    ) - 1 AS place
-    FROM media_job WHERE state = 'queued' AND owner_id IN ({owners})
-) AS ranked WHERE id IN ({jobs})
+_COUNT = """
+SELECT %s AS number, count(*) FROM media_job
+WHERE state = 'queued' AND priority = %s AND owner_id = %s AND turn_at >= %s AND turn_at < %s
 """
 
 
 def _ranks(jobs: Iterable[Job]) -> dict[UUID, int]:
-    """How many jobs of the same owner and priority go before each of `jobs`."""
-    jobs = list(jobs)
-    if not jobs:
+    """How many jobs of the same owner and priority go before each of `jobs`.
+
+    Counted between one job that is asked about and the next, so that the index of what waits is
+    walked once at most, however many are asked about.
+    """
+    queues: defaultdict[tuple[int, UUID], list[Job]] = defaultdict(list)
+    for job in sorted(jobs, key=lambda job: job.turn_at):
+        queues[job.priority, job.owner_id].append(job)
+    parameters: list[object] = []
+    for number, (priority, owner_id, since, until) in enumerate(_stretches(queues)):
+        owner = Job._meta.get_field("owner").get_db_prep_value(owner_id, connection)
+        moments = map(connection.ops.adapt_datetimefield_value, (since, until))
+        parameters += [number, priority, owner, *moments]
+    if not parameters:
         return {}
-    to_column = Job._meta.pk.get_db_prep_value
-    owners = [to_column(pk, connection) for pk in {job.owner_id for job in jobs}]
-    ids = [to_column(job.pk, connection) for job in jobs]
-    sql = _RANKS.format(owners=_marks(owners), jobs=_marks(ids))
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*owners, *ids])
-        return {UUID(str(pk)): int(place) for pk, place in cursor.fetchall()}
+        cursor.execute(" UNION ALL ".join([_COUNT] * (len(parameters) // 5)), parameters)
+        counts = dict(cursor.fetchall())
+    return _summed(queues, counts)
 
 
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join(["%s"] * len(values))
+def _stretches(
+    queues: Mapping[tuple[int, UUID], list[Job]],
+) -> Iterator[tuple[int, UUID, datetime, datetime]]:
+    for (priority, owner_id), queue in queues.items():
+        since = datetime.min.replace(year=1970, tzinfo=UTC)
+        for job in queue:
+            yield priority, owner_id, since, job.turn_at
+            since = job.turn_at
+
+
+def _summed(
+    queues: Mapping[tuple[int, UUID], list[Job]], counts: Mapping[int, int]
+) -> dict[UUID, int]:
+    ranks, number = {}, 0
+    for queue in queues.values():
+        rank = 0
+        for job in queue:
+            rank += counts[number]
+            ranks[job.pk] = rank
+            number += 1
+    return ranks

@@ -235,5 +235,5 @@ def test_a_page_costs_as_many_queries_as_one_job(
         make_job(make_media(f"owner{number % 5}"), position=number)
     claim(), claim()
     root = client("root", Role.ADMIN)
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         assert len(listed(root, "?limit=30")) == 30
