@@ -10,17 +10,20 @@ from core.events import Event
 class MediaChanged(Event):
     """Something that the topic `media:<id>` tells has changed, and led to `version`.
 
-    Published in the transaction of the UPDATE that raised `MediaFile.version`.
+    The topic `user:<id>` of its owner shows it as well, and was led to `owner_version`. Published
+    in the transaction of the UPDATEs that raised `MediaFile.version` and `User.version`.
     """
 
     media_id: uuid.UUID
     owner_id: uuid.UUID
     version: int
+    owner_version: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class MediaDeleted(Event):
-    """A media file and its rows are gone."""
+    """A media file and its rows are gone; its owner's topic was led to `owner_version`."""
 
     media_id: uuid.UUID
     owner_id: uuid.UUID
+    owner_version: int

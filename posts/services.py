@@ -13,8 +13,8 @@ from django.db.models import F
 
 from core.errors import Forbidden, NotFound
 from core.events import publish
-from media.events import MediaChanged
 from media.models import MediaFile, Visibility
+from media.services.changes import tell as tell_of_media
 from posts import permissions
 from posts.errors import EmptyPost, NotYourMedia
 from posts.events import (
@@ -181,7 +181,7 @@ def _end_playback_links(post_id: UUID) -> None:
         visibility_epoch=F("visibility_epoch") + 1, version=F("version") + 1
     )
     for pk, owner_id, version in shown.values_list("pk", "owner_id", "version"):
-        publish(MediaChanged(media_id=pk, owner_id=owner_id, version=version))
+        tell_of_media(media_id=pk, owner_id=owner_id, version=version)
 
 
 def _tell_likes(post_id: UUID, *, changed: bool) -> int:

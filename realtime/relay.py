@@ -7,13 +7,12 @@ a second for each.
 """
 
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F
 
 from core.errors import NotFound
 from core.events import Event, subscribe
@@ -40,9 +39,6 @@ from realtime.protocol import (
 from realtime.topics import Topic
 from users import events as users
 from users.models import User
-
-#: The list of one's uploads is told of each one's progress once a second, the watch page oftener.
-USER_PROGRESS_SECONDS = 1.0
 
 
 def start() -> None:
@@ -137,9 +133,9 @@ class _Told:
     """What has been told of a media file, and whether more is on its way."""
 
     at: float = float("-inf")
-    user_at: float = float("-inf")
-    status: str = ""
     is_due: bool = False
+    #: The versions of the owner's topic that the next telling explains.
+    owner_versions: list[int] = field(default_factory=list)
 
 
 class MediaTelling:
@@ -154,10 +150,12 @@ class MediaTelling:
 
     def changed(self, event: media.MediaChanged) -> None:
         """Have the state told soon. Called in any thread; the rest runs in the courier's."""
-        self._courier.run(lambda: self._plan(event.media_id, event.owner_id))
+        self._courier.run(lambda: self._plan(event))
 
-    def _plan(self, media_id: uuid.UUID, owner_id: uuid.UUID) -> None:
+    def _plan(self, event: media.MediaChanged) -> None:
+        media_id, owner_id = event.media_id, event.owner_id
         told = self._told.setdefault(media_id, _Told())
+        told.owner_versions.append(event.owner_version)
         if told.is_due:
             return
         told.is_due = True
@@ -169,22 +167,42 @@ class MediaTelling:
     def _tell(self, media_id: uuid.UUID, owner_id: uuid.UUID) -> None:
         told = self._told.setdefault(media_id, _Told())
         told.is_due, told.at = False, monotonic()
+        versions, told.owner_versions = told.owner_versions, []
         change = topics.whole_change(_media(media_id))
-        if change is None:
-            return
-        _send(change)
-        status = str(change.messages[0]["data"]["status"])
-        if status != told.status or told.at >= told.user_at + USER_PROGRESS_SECONDS:
-            told.user_at, told.status = told.at, status
-            _tell_owner(owner_id, MediaProgress(state=change.messages[0]["data"]))
+        # Deleted meanwhile, which is told by itself: then only that no version is missing.
+        messages = []
+        if change is not None:
+            _send(change)
+            messages = [MediaProgress(state=change.messages[0]["data"])]
+        _tell_owner(owner_id, versions, messages)
 
 
-def _tell_owner(owner_id: uuid.UUID, message: Message) -> None:
-    """Raise the version of an account's topic and tell it something about its media."""
-    owners = User.objects.filter(pk=owner_id)
-    if owners.update(version=F("version") + 1):
-        version = owners.values_list("version", flat=True).get()
-        _send(_step(Topic("user", str(owner_id)), version, message))
+def _tell_owner(
+    owner_id: uuid.UUID, versions: Iterable[int], messages: Collection[Message]
+) -> None:
+    """Tell an account's topic what led to these versions of it, in one change where they adjoin.
+
+    What lies between them is told by other processes, or about other media.
+    """
+    wire = [message.to_wire() for message in messages]
+    topic = str(Topic("user", str(owner_id)))
+    for first, last in _runs(versions):
+        _send(Change(topic=topic, prev=first - 1, version=last, messages=wire))
+
+
+def _runs(versions: Iterable[int]) -> list[tuple[int, int]]:
+    """The first and last of each run of adjoining versions; 0 stands for an account that is gone.
+
+    >>> _runs([7, 5, 6, 9, 0])
+    [(5, 7), (9, 9)]
+    """
+    runs: list[tuple[int, int]] = []
+    for version in sorted(set(versions) - {0}):
+        if runs and version == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], version)
+        else:
+            runs.append((version, version))
+    return runs
 
 
 media_telling = MediaTelling(courier)
@@ -193,7 +211,8 @@ media_telling = MediaTelling(courier)
 def media_deleted(event: media.MediaDeleted) -> None:
     """Tell those who watch that it is gone, and the owner's other pages."""
     _send(ending(_media(event.media_id)))
-    courier.run(lambda: _tell_owner(event.owner_id, MediaDeleted(video_id=str(event.media_id))))
+    gone = MediaDeleted(video_id=str(event.media_id))
+    _tell_owner(event.owner_id, [event.owner_version], [gone])
 
 
 # --- Accounts -------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField()
     role = models.CharField(max_length=12, choices=Role, default=Role.USER)
-    #: Raised with each change that the topic `user:<id>` tells.
+    #: Raised in the transaction of each change that the topic `user:<id>` tells.
     version = models.BigIntegerField(default=0)
 
     objects: ClassVar[AccountManager] = AccountManager()

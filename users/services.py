@@ -1,5 +1,7 @@
 """What can be done with accounts: make one, sign in and out, change it."""
 
+from uuid import UUID
+
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth import authenticate
@@ -75,6 +77,18 @@ def change_account(*, actor: User, username: str | None = None) -> User:
         _refuse_taken(username=username)
         raise
     return actor
+
+
+def raise_version(*, user_id: UUID) -> int:
+    """Note a change that the topic `user:<id>` tells, in the transaction of the change.
+
+    Returns the version that it led to; 0 for an account that is gone.
+    """
+    accounts = User.objects.filter(pk=user_id)
+    if not accounts.update(version=F("version") + 1):
+        return 0
+    # Our UPDATE holds the row, so this is the version that we raised it to.
+    return accounts.values_list("version", flat=True).get()
 
 
 def _refuse_taken(*, username: str | None = None, email: str | None = None) -> None:

@@ -1,4 +1,8 @@
-"""Changes of a media file that others hear of: lock the row, change it, raise its version."""
+"""Changes of a media file that others hear of: lock the row, change it, raise its version.
+
+Two topics show it, `media:<id>` and `user:<owner>`, so two versions are raised, always in this
+order: whoever holds the row of an account asks for no media file that exists already.
+"""
 
 import uuid
 
@@ -8,6 +12,7 @@ from core.events import publish
 from media.events import MediaChanged
 from media.models import MediaFile
 from media.selectors import VideoNotFound, percent
+from users.services import raise_version
 
 
 def lock(media_id: uuid.UUID) -> MediaFile:
@@ -28,7 +33,7 @@ def announce(locked: MediaFile, **changes: object) -> None:
     MediaFile.objects.filter(pk=locked.pk).update(**values)
     for name, value in values.items():
         setattr(locked, name, value)
-    publish(MediaChanged(media_id=locked.pk, owner_id=locked.owner_id, version=locked.version))
+    tell(media_id=locked.pk, owner_id=locked.owner_id, version=locked.version)
 
 
 def announce_progress(locked: MediaFile, *, made: int, planned: int, **changes: object) -> None:
@@ -43,3 +48,16 @@ def announce_progress(locked: MediaFile, *, made: int, planned: int, **changes: 
     if made >= planned and locked.state in ("processing", "failed"):
         changes |= {"state": "completed", "error_code": "", "error_detail": ""}
     announce(locked, **changes)
+
+
+def tell(*, media_id: uuid.UUID, owner_id: uuid.UUID, version: int) -> None:
+    """Tell after the commit that a media file is at `version`, which the owner's topic shows too.
+
+    Called in the transaction of the UPDATE that raised `MediaFile.version`.
+    """
+    owner_version = raise_version(user_id=owner_id)
+    publish(
+        MediaChanged(
+            media_id=media_id, owner_id=owner_id, version=version, owner_version=owner_version
+        )
+    )

@@ -18,6 +18,7 @@ from media.models import MediaFile
 from media.services.changes import lock
 from media.services.ownership import get_own
 from media.store import hls_folder, source_folder, store
+from users.services import raise_version
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,13 @@ def delete_media(*, actor: AbstractBaseUser, media_id: uuid.UUID) -> None:
     with transaction.atomic():
         media_file = lock(get_own(actor=actor, media_id=media_id).pk)
         cancel_jobs(media_file)
-        publish(MediaDeleted(media_id=media_file.pk, owner_id=media_file.owner_id))
+        publish(
+            MediaDeleted(
+                media_id=media_file.pk,
+                owner_id=media_file.owner_id,
+                owner_version=raise_version(user_id=media_file.owner_id),
+            )
+        )
         MediaFile.objects.filter(pk=media_file.pk).delete()
         transaction.on_commit(lambda: remove_objects(media_id))
 

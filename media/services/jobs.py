@@ -6,12 +6,11 @@ from django.db import transaction
 from django.db.models import F
 
 from core.errors import NotFound
-from core.events import publish
 from core.states import IllegalTransition
-from media.events import MediaChanged
 from media.jobs import queue
 from media.models import Job, MediaFile
 from media.models.job import JobQuerySet
+from media.services.changes import tell
 from users.models import User
 
 
@@ -71,4 +70,4 @@ def _move(media_id: uuid.UUID, *, among: list[str], **changes: object) -> None:
     ours = MediaFile.objects.filter(pk=media_id)
     if ours.filter(state__in=among).update(version=F("version") + 1, **changes):
         now = ours.get()
-        publish(MediaChanged(media_id=now.pk, owner_id=now.owner_id, version=now.version))
+        tell(media_id=now.pk, owner_id=now.owner_id, version=now.version)

@@ -19,7 +19,6 @@ from django.db.models import F
 from django.utils import timezone
 
 from core.errors import AppError
-from core.events import publish
 from core.states import IllegalTransition
 from media.errors import (
     BeyondLength,
@@ -33,11 +32,11 @@ from media.errors import (
     UploadNotFound,
     UploadTooLarge,
 )
-from media.events import MediaChanged
 from media.models import MediaFile, Upload, Visibility
 from media.selectors import VideoNotFound
 from media.services import deletion, ingest, upload_lease
 from media.services import upload_room as room
+from media.services.changes import tell
 from media.services.names import display_name, extension_of
 from media.states import UPLOAD
 from media.storage.errors import BytesMissing
@@ -102,7 +101,7 @@ def create_upload(
         content_type=metadata.get("filetype", "")[:100],
         visibility=_visibility(metadata),
     )
-    publish(MediaChanged(media_id=media_file.pk, owner_id=actor.pk, version=media_file.version))
+    tell(media_id=media_file.pk, owner_id=actor.pk, version=media_file.version)
     return Upload.objects.create(
         owner=actor,
         media_file=media_file,

@@ -69,17 +69,19 @@ async def test_who_does_not_read_is_dropped_and_others_go_on(
 
 
 WORKER = """
-import uuid
-from core.events import publish
-from media.events import MediaChanged
-from media.models import MediaFile
-from django.db.models import F
-media = MediaFile.objects.get(pk="{media}")
+from django.db import transaction
+from media.services.changes import announce, lock
 for percent in (10, 55):
-    MediaFile.objects.filter(pk=media.pk).update(
-        version=F("version") + 1, state="processing", progress_percent=percent)
-    version = MediaFile.objects.values_list("version", flat=True).get(pk=media.pk)
-    publish(MediaChanged(media_id=media.pk, owner_id=media.owner_id, version=version))
+    with transaction.atomic():
+        announce(lock("{media}"), progress_percent=percent)
+"""
+DYING_WORKER = """
+import os
+from django.db import transaction
+from media.services.changes import announce, lock
+with transaction.atomic():
+    transaction.on_commit(lambda: os._exit(0))
+    announce(lock("{media}"), progress_percent=66)
 """
 MAKE = """
 from media.models import MediaFile
@@ -90,10 +92,29 @@ print(media.pk)
 """
 
 
-async def test_the_progress_that_a_worker_process_makes_is_seen(stage: Stage) -> None:
+async def a_video_of_the_author(stage: Stage) -> tuple[str, str]:
+    """The account of the author, and a video that is being made."""
     me = (await call(stage.product, "GET", "/api/me/", None, stage.author))["id"]
     made = await asyncio.to_thread(stage.product.manage, "shell", "-c", MAKE.format(owner=me))
-    media = made.strip().splitlines()[-1]
+    return me, made.strip().splitlines()[-1]
+
+
+async def test_a_worker_killed_between_commit_and_telling_costs_only_time(stage: Stage) -> None:
+    me, media = await a_video_of_the_author(stage)
+
+    def seen(view: View) -> dict[str, int]:
+        return {it["video_id"]: it["progress_percent"] for it in view.data["videos"]}
+
+    async with line(stage.product, ticket=stage.ticket(stage.author)) as opened:
+        view = await opened.follow(f"user:{me}")
+        assert seen(view)[media] == 0
+        work = DYING_WORKER.format(media=media)
+        await asyncio.to_thread(stage.product.manage, "shell", "-c", work)
+        await opened.until(lambda: seen(view)[media] == 66)
+
+
+async def test_the_progress_that_a_worker_process_makes_is_seen(stage: Stage) -> None:
+    me, media = await a_video_of_the_author(stage)
     async with line(stage.product, ticket=stage.ticket(stage.author)) as opened:
         view = await opened.follow(f"media:{media}")
         await opened.follow(f"user:{me}")

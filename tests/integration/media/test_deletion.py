@@ -56,7 +56,9 @@ def test_it_is_told(planned: Planned) -> None:
         delete_media(actor=media_file.owner, media_id=media_file.pk)
     finally:
         events.unsubscribe(MediaDeleted, told.append)
-    assert told == [MediaDeleted(media_id=media_file.pk, owner_id=media_file.owner_id)]
+    assert told == [
+        MediaDeleted(media_id=media_file.pk, owner_id=media_file.owner_id, owner_version=1)
+    ]
 
 
 @pytest.mark.parametrize("step", ["make_inits", "make_piece"])

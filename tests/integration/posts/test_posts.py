@@ -244,7 +244,7 @@ def test_each_change_is_told_once_with_its_version(ada: User, heard: list[Event]
     assert heard == [
         PostCreated(post_id=post.pk, author_id=ada.pk, listed=True, feed_version=1),
         PostUpdated(post_id=post.pk, version=1),
-        MediaChanged(media_id=clip.pk, owner_id=ada.pk, version=1),
+        MediaChanged(media_id=clip.pk, owner_id=ada.pk, version=1, owner_version=1),
         PostDeleted(post_id=post.pk, media_ids=(clip.pk,)),
     ]
 

@@ -64,6 +64,13 @@ def tell(event: events.Event) -> None:
     relay.HANDLERS[type(event)](event)
 
 
+def changed(media: MediaFile, version: int) -> MediaChanged:
+    """A change of media whose owner's topic is a hundred versions ahead."""
+    return MediaChanged(
+        media_id=media.pk, owner_id=media.owner_id, version=version, owner_version=100 + version
+    )
+
+
 def told(carrier: Carrier) -> list[str]:
     return [message["type"] for change in carrier.changes for message in change.messages]
 
@@ -128,33 +135,42 @@ def test_media_of_a_post_that_goes_is_checked_again(
 def test_progress_is_told_at_once_and_then_four_times_a_second(carrier: Carrier, ann: User) -> None:
     media = MediaFile.objects.create(owner=ann, filename="a.mp4", state="processing")
     for version in range(1, 20):
-        tell(MediaChanged(media_id=media.pk, owner_id=ann.pk, version=version))
+        tell(changed(media, version))
     assert told(carrier) == ["media.progress", "media.progress"]
     assert [change.topic.partition(":")[0] for change in carrier.changes] == ["media", "user"]
     ((wait, errand),) = carrier.later
     assert 0 < wait <= 0.25
     MediaFile.objects.filter(pk=media.pk).update(progress_percent=80, version=19)
     errand()
-    assert carrier.changes[-1].version == 19
-    assert carrier.changes[-1].messages[0]["data"]["progress_percent"] == 80
+    *_, whole, own = carrier.changes
+    assert (whole.prev, whole.version, own.prev, own.version) == (0, 19, 101, 119)
+    assert whole.messages == own.messages
+    assert own.messages[0]["data"]["progress_percent"] == 80
 
 
-def test_the_owner_hears_of_a_new_status_at_once(carrier: Carrier, ann: User) -> None:
+def test_the_versions_that_others_explain_are_left_to_them(carrier: Carrier, ann: User) -> None:
     media = MediaFile.objects.create(owner=ann, filename="a.mp4", state="processing")
-    tell(MediaChanged(media_id=media.pk, owner_id=ann.pk, version=1))
-    MediaFile.objects.filter(pk=media.pk).update(state="completed")
-    tell(MediaChanged(media_id=media.pk, owner_id=ann.pk, version=2))
+    for version in (1, 2, 3, 5, 6):
+        tell(changed(media, version))
     carrier.later[0][1]()
     own = [change for change in carrier.changes if change.topic == f"user:{ann.pk}"]
-    assert [change.version for change in own] == [1, 2]
-    assert own[1].messages[0]["data"]["status"] == "completed"
+    assert [(it.prev, it.version) for it in own] == [(100, 101), (101, 103), (104, 106)]
+
+
+def test_progress_of_media_that_is_gone_leaves_no_hole_in_the_owners_versions(
+    carrier: Carrier, ann: User
+) -> None:
+    tell(MediaChanged(media_id=uuid.uuid4(), owner_id=ann.pk, version=3, owner_version=7))
+    (change,) = carrier.changes
+    assert (change.topic, change.prev, change.version) == (f"user:{ann.pk}", 6, 7)
+    assert change.messages == []
 
 
 def test_deleted_media_ends_its_topic_and_is_told_to_the_owner(carrier: Carrier, ann: User) -> None:
     media_id = uuid.uuid4()
-    tell(MediaDeleted(media_id=media_id, owner_id=ann.pk))
+    tell(MediaDeleted(media_id=media_id, owner_id=ann.pk, owner_version=8))
     assert told(carrier) == ["media.deleted", "media.deleted"]
-    assert [change.version for change in carrier.changes] == [0, 1]
+    assert [(change.prev, change.version) for change in carrier.changes] == [(0, 0), (7, 8)]
 
 
 def test_signing_out_is_told_to_every_process(carrier: Carrier, ann: User) -> None:
