@@ -6,7 +6,8 @@
     http       all else         Django
 
 The two plain ASGI applications stand beside Django because Django reads a whole body before a
-view runs, and a held request would occupy one of its threads.
+view runs, and a held request would occupy one of its threads. What all of them have in common
+(request ids, pages of other origins) is wrapped around them here.
 """
 
 import os
@@ -23,6 +24,7 @@ django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402
 
+from core.cors import CrossOrigin  # noqa: E402
 from core.logging import Receive, RequestLog, Scope, Send  # noqa: E402
 from core.server.handler import PooledASGIHandler  # noqa: E402
 from media.delivery_app import application as _delivery  # noqa: E402
@@ -54,4 +56,4 @@ async def _route(scope: Scope, receive: Receive, send: Send) -> Any:
             return await _django(scope, receive, send)
 
 
-application = RequestLog(_route)
+application = RequestLog(CrossOrigin(_route))

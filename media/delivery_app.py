@@ -24,9 +24,10 @@ from core.logging import Receive, Scope, Send
 from core.problems import InternalError, MethodNotAllowed
 from media import playlists, streams
 from media.delivery.answers import (
+    METHODS,
     Kind,
     answer_object,
-    answer_preflight,
+    answer_options,
     answer_problem,
     answer_whole,
 )
@@ -89,9 +90,9 @@ class Delivery:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; what goes wrong before the first byte becomes a problem document."""
         if scope["method"] == "OPTIONS":
-            return await answer_preflight(send)
+            return await answer_options(send)
         if scope["method"] not in ("GET", "HEAD"):
-            return await answer_problem(scope, send, MethodNotAllowed(), Allow="GET, HEAD, OPTIONS")
+            return await answer_problem(scope, send, MethodNotAllowed(), Allow=METHODS)
         started = False
 
         async def noting_send(message: dict[str, object]) -> None:

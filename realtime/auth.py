@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import signing
@@ -22,6 +21,7 @@ from django.http import parse_cookie
 from django.http.request import split_domain_port, validate_host
 
 from core.errors import Forbidden, Unauthenticated
+from core.origins import Origin, parse_origin
 from realtime.protocol import SUBPROTOCOL
 from users import authentication, sessions
 from users.models import User
@@ -33,7 +33,6 @@ Read = Callable[..., Awaitable[User | None]]
 #: How long a ticket may take from `POST /api/ws-ticket/` to the handshake.
 TICKET_SECONDS = 60
 _TICKET_PREFIX = "ticket."
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class ForeignOrigin(Forbidden):
@@ -87,13 +86,13 @@ def subprotocol_of(scope: Scope) -> str | None:
 
 def is_ours(origin: str, scope: Scope, headers: Mapping[bytes, str]) -> bool:
     """Whether a page of `origin` may connect: scheme, host and port have to be ours or allowed."""
-    given = _split(origin)
+    given = parse_origin(origin)
     if given is None:
         return False
-    return given == _own(scope, headers) or given in map(_split, settings.ALLOWED_ORIGINS)
+    return given == _own(scope, headers) or given in map(parse_origin, settings.ALLOWED_ORIGINS)
 
 
-def _own(scope: Scope, headers: Mapping[bytes, str]) -> tuple[str, str, int] | None:
+def _own(scope: Scope, headers: Mapping[bytes, str]) -> Origin | None:
     """The origin that this server has in the eyes of the client."""
     host = headers.get(b"host", "")
     domain, _ = split_domain_port(host)
@@ -104,19 +103,7 @@ def _own(scope: Scope, headers: Mapping[bytes, str]) -> tuple[str, str, int] | N
     if proxy_says is not None:
         name = proxy_says[0].removeprefix("HTTP_").replace("_", "-").lower().encode()
         secure = headers.get(name, "").split(",")[0].strip() == proxy_says[1]
-    return _split(f"{'https' if secure else 'http'}://{host}")
-
-
-def _split(origin: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port; None for everything that is no web origin, such as `null`."""
-    try:
-        parts = urlsplit(origin.strip().lower())
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.path not in ("", "/"):
-        return None
-    return parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme]
+    return parse_origin(f"{'https' if secure else 'http'}://{host}")
 
 
 # --- Tickets --------------------------------------------------------------------------------------

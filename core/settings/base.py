@@ -5,7 +5,7 @@ from typing import Any
 
 import dj_database_url
 
-from core.settings.env import Env
+from core.settings.env import Env, as_origins
 from core.units import GiB, KiB, MiB
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -283,7 +283,7 @@ REQUEST_THREADS = env.integer("REQUEST_THREADS", 8, minimum=1)
 #: How long SIGTERM waits for requests that are being answered.
 DRAIN_SECONDS = env.integer("DRAIN_SECONDS", 20, minimum=1)
 #: Other origins (scheme://host) that may use the API and sockets from a browser.
-ALLOWED_ORIGINS = env.items("ALLOWED_ORIGINS", [])
+ALLOWED_ORIGINS: list[str] = env.get("ALLOWED_ORIGINS", [], as_origins)
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 #: Proxies in front (their count); X-Forwarded-For is believed that far and no further.
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0)

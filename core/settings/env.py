@@ -11,6 +11,8 @@ from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
+from core.origins import parse_origin
+
 Value = TypeVar("Value")
 
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
@@ -41,6 +43,17 @@ def as_bool(text: str) -> bool:
 def as_list(text: str) -> list[str]:
     """Read a comma-separated list; empty items are dropped."""
     return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def as_origins(text: str) -> list[str]:
+    """Read a list of origins (`https://app.example`), each as browsers spell it."""
+    origins = as_list(text)
+    for origin in origins:
+        if parse_origin(origin) is None:
+            raise ValueError(
+                f"{origin} is no origin: write a scheme and a host, as https://a.example"
+            )
+    return [origin.lower().removesuffix("/") for origin in origins]
 
 
 class Env:

@@ -18,11 +18,10 @@ from media.storage.protocol import ObjectFacts
 
 #: What is read and sent at a time.
 PART_BYTES = 512 * 1024
+METHODS = "GET, HEAD, OPTIONS"
 
-#: The signed path is the authority, not a cookie: any page may play what it has the address of.
-_CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Content-Length, Content-Range, ETag, Retry-After",
+#: Scripts of other origins are core.cors' business; a poster may be shown anywhere.
+_COMMON = {
     "Cross-Origin-Resource-Policy": "cross-origin",
     "X-Content-Type-Options": "nosniff",
 }
@@ -45,7 +44,7 @@ async def answer(
     send: Send, status: int, headers: Mapping[str, str], body: bytes = b"", *, more: bool = False
 ) -> None:
     """Send the head and the first bytes of an answer."""
-    lines = [(k.lower().encode(), v.encode("latin-1")) for k, v in {**_CORS, **headers}.items()]
+    lines = [(k.lower().encode(), v.encode("latin-1")) for k, v in {**_COMMON, **headers}.items()]
     await send({"type": "http.response.start", "status": status, "headers": lines})
     await send({"type": "http.response.body", "body": body, "more_body": more})
 
@@ -58,15 +57,9 @@ async def answer_problem(scope: Scope, send: Send, error: AppError, **headers: s
     await answer(send, status, {**problem_headers, **length, **headers}, b"" if is_head else body)
 
 
-async def answer_preflight(send: Send) -> None:
-    """Let any page ask for ranges (Fetch, 3.2.2)."""
-    headers = {
-        "Access-Control-Allow-Methods": "GET, HEAD",
-        "Access-Control-Allow-Headers": "Range, If-None-Match, If-Range",
-        "Access-Control-Max-Age": "86400",
-        "Content-Length": "0",
-    }
-    await answer(send, 204, headers)
+async def answer_options(send: Send) -> None:
+    """Say which methods there are; which origins may use them is not decided here."""
+    await answer(send, 204, {"Allow": METHODS})
 
 
 async def answer_whole(scope: Scope, send: Send, body: bytes, kind: Kind) -> None:

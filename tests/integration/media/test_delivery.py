@@ -70,7 +70,7 @@ async def test_a_signed_path_opens_the_playlists(delivery: Delivery, folder: str
     answer = await ask(delivery, f"{folder}/master.m3u8")
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/vnd.apple.mpegurl"
-    assert answer.headers["access-control-allow-origin"] == "*"
+    assert not [name for name in answer.headers if name.startswith("access-control")]
     assert "1/72p/index.m3u8" in answer.text
 
 
@@ -213,9 +213,9 @@ async def test_nothing_can_be_written(delivery: Delivery, folder: str) -> None:
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
-async def test_any_page_may_ask_for_ranges(delivery: Delivery, folder: str) -> None:
+async def test_whoever_asks_is_told_the_methods(delivery: Delivery, folder: str) -> None:
     answer = await ask(delivery, f"{folder}/1/72p/0.m4s", method="OPTIONS")
-    assert (answer.status, answer.headers["access-control-allow-methods"]) == (204, "GET, HEAD")
+    assert (answer.status, answer.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
 
 
 # --- Playlists --------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from core.settings.env import Env, settings_module
+from core.settings.env import Env, as_origins, settings_module
 
 
 def test_every_mistake_is_told_at_once() -> None:
@@ -23,6 +23,19 @@ def test_a_number_below_its_minimum_is_a_mistake() -> None:
     env.integer("PORT", 8000, minimum=1)
     with pytest.raises(ImproperlyConfigured, match="at least 1"):
         env.check()
+
+
+@pytest.mark.parametrize("text", ["*", "app.example", "https://app.example/page", "https://*.a.b"])
+def test_what_is_no_origin_cannot_be_allowed(text: str) -> None:
+    env = Env({"ALLOWED_ORIGINS": f"https://app.example,{text}"})
+    assert env.get("ALLOWED_ORIGINS", [], as_origins) == []
+    with pytest.raises(ImproperlyConfigured, match="is no origin"):
+        env.check()
+
+
+def test_origins_are_spelled_as_browsers_do() -> None:
+    spelled = as_origins("https://App.example/, http://localhost:5173")
+    assert spelled == ["https://app.example", "http://localhost:5173"]
 
 
 @pytest.mark.parametrize(
