@@ -25,6 +25,7 @@ AUDIO_WARM_UP_FRAMES = 8
 #: How much earlier than that the source is sought, for decoders that need a run-up.
 _AUDIO_RUN_UP_SECONDS = Fraction(2)
 
+_SEEK = ("-noaccurate_seek", "-seek_timestamp", "1", "-ss")
 _MOVFLAGS = "+empty_moov+default_base_moof+frag_discont+negative_cts_offsets+skip_trailer"
 #: Closed groups of pictures, and keyframes only where they are asked for.
 _X264 = "scenecut=0:open-gop=0"
@@ -68,7 +69,11 @@ def piece_command(
 def still_command(
     ffmpeg: str, plan: Plan, *, number: int, rungs: Sequence[PlannedRung], out_dir: Path
 ) -> list[str]:
-    """One dark picture in place of a piece that cannot be decoded, for `rungs`."""
+    """One dark picture in place of a piece that cannot be decoded, for `rungs`.
+
+    The encoder would choose its level after the rate of what it gets; it has to be that of the
+    other pieces, which their init names.
+    """
     video = _video(plan)
     mark = video.marks[number]
     largest = rungs[0]
@@ -79,7 +84,7 @@ def still_command(
         "-copyts",
         "-filter_complex",
         graph + cascade(video, rungs),
-        *(word for rung in rungs for word in _rung_output(rung, out_dir, None)),
+        *(word for rung in rungs for word in _rung_output(rung, out_dir, None, _level(rung))),
     ]
 
 
@@ -87,12 +92,14 @@ def seek_arguments(video: VideoPlan, tick: int) -> list[str]:
     """Seek to the keyframe at or before `tick`; nothing where there is none.
 
     Half a millisecond early, since containers round. Without -seek_timestamp, sources that do not
-    begin at 0 would lose frames; without a keyframe before it, a seek would lose all of them.
+    begin at 0 would lose frames; without a keyframe before it, a seek would lose all of them. And
+    without -noaccurate_seek FFmpeg drops what is before `tick` by itself, but counts where the
+    file begins twice: from a source that begins at an hour, nothing was left.
     """
     if video.first_key > tick:
         return []
     seconds = float(tick * video.time_base) - 0.0005
-    return ["-seek_timestamp", "1", "-ss", f"{seconds:.6f}"]
+    return [*_SEEK, f"{seconds:.6f}"]
 
 
 def cascade(video: VideoPlan, rungs: Sequence[PlannedRung]) -> str:
@@ -131,7 +138,7 @@ def audio_command(
     seek: list[str] = []
     if warm:
         seconds = Fraction(warm, audio.sample_rate) + plan.origin_seconds - _AUDIO_RUN_UP_SECONDS
-        seek = ["-seek_timestamp", "1", "-ss", f"{float(seconds):.6f}"]
+        seek = [*_SEEK, f"{float(seconds):.6f}"]
     layout = "mono" if audio.channels == 1 else "stereo"
     graph = (
         f"[0:{audio.stream_index}]asetpts=PTS-{float(plan.origin_seconds):.9f}/TB,"
@@ -197,12 +204,15 @@ def poster_command(ffmpeg: str, plan: Plan, *, source: Path, out: Path) -> list[
 
 
 def remux_command(ffmpeg: str, *, source: Path, out: Path) -> list[str]:
-    """Copy the first picture and the first sound into Matroska, with timestamps made up."""
+    """Copy the first picture and the first sound into Matroska, with timestamps made up.
+
+    A picture is not cover art (`V`): an MP3 with a cover is sound.
+    """
     return [
         *_general(ffmpeg),
         *("-fflags", "+genpts"),
         *_input(source),
-        *("-map", "0:v:0?", "-map", "0:a:0?", "-sn", "-dn"),
+        *("-map", "0:V:0?", "-map", "0:a:0?", "-sn", "-dn"),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-c", "copy"),
         *("-f", "matroska", str(out)),
     ]
@@ -222,10 +232,15 @@ def _input(source: Path) -> list[str]:
 
 
 def _picked(video: VideoPlan, start: int, end: int) -> str:
-    """Exactly the frames from `start` to before `end`, on the clock of the segments."""
+    """Exactly the frames from `start` to before `end`, on the clock of the segments.
+
+    Damaged streams show two frames at one time; the second is moved on by a tick, or the encoder
+    would move all that follow. (In this order, since the time before the first frame is NaN.)
+    """
     base = video.time_base
     fields = f"bwdif=mode=send_frame:deint=interlaced,settb={base}," if video.is_interlaced else ""
-    return f"{fields}trim=start_pts={start}:end_pts={end},setpts=PTS-{video.bounds[0]}"
+    clock = f"setpts=max(PREV_OUTPTS+1\\,PTS-{video.bounds[0]})"
+    return f"{fields}trim=start_pts={start}:end_pts={end},{clock}"
 
 
 def _prepared(video: VideoPlan) -> str:
@@ -246,13 +261,21 @@ def _colours(video: VideoPlan) -> str:
     )
 
 
-def _rung_output(rung: PlannedRung, out_dir: Path, frames: int | None) -> list[str]:
+def _level(rung: PlannedRung) -> int | None:
+    """The level that the init of a rung names, for example 31 for 3.1; None without an init."""
+    return int(rung.codecs[-2:], 16) if rung.init else None
+
+
+def _rung_output(
+    rung: PlannedRung, out_dir: Path, frames: int | None, level: int | None = None
+) -> list[str]:
     return [
         *("-map", f"[v{rung.name}]"),
         *(("-frames:v", str(frames)) if frames else ()),
         *("-c:v", "libx264", "-threads", "1", "-preset", rung.preset, "-crf", f"{rung.crf:g}"),
         *("-maxrate", f"{rung.max_kbps}k", "-bufsize", f"{2 * rung.max_kbps}k"),
         *("-pix_fmt", "yuv420p", "-profile:v", "high", "-g", "600"),
+        *(("-level:v", str(level)) if level else ()),
         *("-force_key_frames", f"expr:gte(t,n_forced*{KEYFRAME_SECONDS})"),
         *("-x264-params", _X264 + _X264_OF_PRESET.get(rung.preset, "")),
         *("-fps_mode", "passthrough", "-enc_time_base", f"1:{VIDEO_TIMESCALE}"),

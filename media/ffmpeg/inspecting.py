@@ -33,6 +33,9 @@ from media.ffmpeg.whitelist import AUDIO_DECODERS, INPUT_OPTIONS, VIDEO_DECODERS
 #: Containers whose timestamps cannot be sought exactly, or not at all.
 _REMUXED = frozenset({"mpegts", "avi", "mpeg", "flv", "aac", "mp3"})
 
+#: Containers that are read from the front only: no keyframe in them is a place to begin.
+_NEVER_SOUGHT = frozenset({"gif"})
+
 #: So many packets may pass before the first picture must have been decoded.
 _PACKETS_TO_FIRST_PICTURE = 600
 
@@ -258,7 +261,8 @@ class _Inspector:
         packets = self.packets[stream.index]
         rows = packets.presented()
         frames, sizes = array("q", (t for t, _ in rows)), array("q", (s for _, s in rows))
-        keys = array("q", packets.keys() if kind == "video" else ())
+        can_seek = kind == "video" and self.container not in _NEVER_SOUGHT
+        keys = array("q", packets.keys() if can_seek else ())
         step = packets.last_duration
         if not step and len(frames) > 1:
             step = frames[-1] - frames[-2]

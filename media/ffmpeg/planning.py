@@ -34,6 +34,9 @@ _COPY_ALWAYS_BPS = 1_500_000
 _COPY_MAX_SHORT_SIDE_PX = 2160
 _COPY_MAX_AUDIO_BPS = 256_000
 
+#: A copy cannot begin with silence. Players jump over a hole of this length, not over longer ones.
+_COPY_MOST_SILENCE_SECONDS = Fraction(1, 10)
+
 #: What an encoded rung takes on average, as a part of its maximum; an estimate for playlists.
 _AVERAGE_OF_MAX = 0.6
 
@@ -248,7 +251,10 @@ def _plan_audio(
     if is_copied:
         start = math.ceil(origin / facts.time_base)
         packets = timeline.frames[bisect_left(timeline.frames, start) :]
-        if packets:
+        is_late = (
+            bool(packets) and packets[0] * facts.time_base - origin > _COPY_MOST_SILENCE_SECONDS
+        )
+        if packets and not is_late:
             return _plan_copied_audio(facts, timeline, packets, lengths, origin)
     frames = max(math.ceil(span * AUDIO_SAMPLE_RATE / AUDIO_FRAME_SAMPLES), 1)
     cuts = cut_audio(frames, Fraction(AUDIO_FRAME_SAMPLES, AUDIO_SAMPLE_RATE), lengths)

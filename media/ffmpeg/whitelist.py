@@ -10,12 +10,12 @@ PROTOCOLS = ("file", "pipe")
 
 FORMATS = (
     *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi"),
-    *("mpegts", "mpeg", "flv", "ogg", "mp3", "wav", "aac", "flac"),
+    *("mpegts", "mpeg", "flv", "ogg", "mp3", "wav", "aac", "flac", "gif"),
 )
 
 VIDEO_DECODERS = (
     *("h264", "hevc", "vp8", "vp9", "av1", "libdav1d"),
-    *("mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "prores"),
+    *("mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "prores", "gif"),
 )
 
 AUDIO_DECODERS = (

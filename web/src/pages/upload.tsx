@@ -11,7 +11,7 @@ import { addFiles, discard, earlier, findUnfinished, isSameFile, type Unfinished
 import { UploadRow } from "../upload/row.tsx";
 import { items, overall, type Item } from "../upload/state.ts";
 
-const ACCEPT = "video/*,audio/*,.mkv,.ts,.m2ts,.avi,.flac,.opus";
+const ACCEPT = "video/*,audio/*,image/gif,.mkv,.ts,.m2ts,.avi,.flac,.opus";
 
 function DropZone() {
   const [isOver, setOver] = useState(false);

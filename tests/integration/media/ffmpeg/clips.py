@@ -40,6 +40,13 @@ _PLAIN: dict[str, tuple[str, float, float, tuple[str, ...]]] = {
     ),
     "late": ("late.mkv", 5, 5, (*_X264, "-c:a", "aac", "-output_ts_offset", "3.7")),
     "mkv-ac3": ("ac3.mkv", 5, 5, (*_X264, "-c:a", "ac3")),
+    "hour": (
+        "hour.mkv",
+        5,
+        5,
+        ("-c:v", "mpeg4", "-g", "50", "-c:a", "ac3", "-output_ts_offset", "3600"),
+    ),
+    "gif": ("clip.gif", 5, 0, ()),
     "webm": ("clip.webm", 5, 5, ("-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus")),
     "ts-mpeg2": ("m2.ts", 5, 5, ("-c:v", "mpeg2video", "-bf", "2", "-g", "12", "-c:a", "mp2")),
     "ts-h264": ("h264.ts", 5, 5, (*_X264, "-g", "50", "-bf", "2", "-c:a", "aac")),

@@ -15,7 +15,7 @@ Make = Callable[[str], Made]
 SOUND_ONLY = ("m4a", "mp3", "opus", "flac")
 SILENT = (
     *("silent", "open-gop", "vfr", "screen", "odd-size", "wide-pixels", "one-frame"),
-    *("interlaced", "hlg", "microseconds"),
+    *("interlaced", "hlg", "microseconds", "gif"),
 )
 WITH_PICTURE = [name for name in NAMES if name not in SOUND_ONLY]
 WITH_SOUND = [name for name in NAMES if name not in SILENT]
@@ -105,7 +105,7 @@ def test_what_is_fit_is_copied_and_the_rest_is_encoded(make: Make) -> None:
     encoded = {name for name in WITH_PICTURE if not make(name).plan.copied_rung}
     assert encoded == {
         *("one-keyframe", "screen", "open-gop", "webm", "edit-list", "interlaced", "hlg"),
-        *("odd-size", "wide-pixels", "rotated", "ts-mpeg2", "avi"),
+        *("odd-size", "wide-pixels", "rotated", "ts-mpeg2", "avi", "hour", "gif"),
     }
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from struct import pack
 
 import pytest
 
@@ -65,7 +67,30 @@ def test_a_piece_takes_exactly_its_frames() -> None:
     plan = make_plan(make_inspection(start=30))
     assert plan.video
     a, b = plan.video.bounds[1:3]
-    assert f"trim=start_pts={a}:end_pts={b},setpts=PTS-30" in " ".join(piece(plan, 1))
+    clock = "setpts=max(PREV_OUTPTS+1\\,PTS-30)"
+    assert f"trim=start_pts={a}:end_pts={b},{clock}" in " ".join(piece(plan, 1))
+
+
+def test_ffmpeg_drops_no_frame_of_its_own_where_it_is_sought() -> None:
+    for name in ("piece", "audio"):
+        argv = commands()[name]
+        assert "-noaccurate_seek" in argv[: argv.index("-ss")]
+
+
+def test_a_still_has_the_level_that_the_init_names() -> None:
+    plan = make_plan(make_inspection())
+    assert plan.video
+    entry = b"avc1" + bytes(78) + pack(">I4s", 12, b"avcC") + bytes([1, 100, 0, 0x1E])
+    init = pack(">I4sII", 16 + len(entry) + 4, b"stsd", 0, 1) + pack(">I", len(entry) + 4) + entry
+    for name in (b"stbl", b"minf", b"mdia", b"trak", b"moov"):
+        init = pack(">I4s", len(init) + 8, name) + init
+    rung = replace(plan.video.rungs[0], init=init)
+    argv = command.still_command("ffmpeg", plan, number=1, rungs=[rung], out_dir=OUT)
+    assert argv[argv.index("-level:v") + 1] == "30"
+
+
+def test_the_cover_of_a_record_is_not_remuxed_as_its_picture() -> None:
+    assert "0:V:0?" in commands()["remux"]
 
 
 def test_every_encoder_runs_on_one_thread() -> None:

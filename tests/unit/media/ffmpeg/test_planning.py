@@ -122,6 +122,15 @@ def test_fit_sound_is_copied_from_the_first_packet_after_the_origin() -> None:
     assert plan.audio.marks[0] == 5 * 1024 - 4800
 
 
+def test_fit_sound_that_begins_later_is_encoded_since_a_copy_cannot_be_silent_first() -> None:
+    inspection = make_inspection(sound_is_fit=True)
+    assert inspection.audio
+    late = replace(inspection.audio, frames=inspection.audio.frames[10:])
+    audio = make_plan(replace(inspection, audio=late)).audio
+    assert audio
+    assert (audio.is_copy, audio.marks[0]) == (False, 0)
+
+
 def test_sound_before_the_picture_alone_is_left_out() -> None:
     inspection = make_inspection(start=10_000)
     assert make_plan(inspection).audio is None
