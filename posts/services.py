@@ -6,10 +6,11 @@ change itself: they are right whoever else is at it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from core.errors import Forbidden, NotFound
 from core.events import publish
@@ -28,6 +29,9 @@ from posts.events import (
 from posts.models import Comment, Feed, Like, Post, PostMedia
 from posts.selectors import find_post
 from users.models import User
+from users.permissions import may_moderate
+
+Row = TypeVar("Row", Post, Comment)
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,7 @@ def update_post(
         return
     if text == "" and not PostMedia.objects.filter(post_id=post_id).exists():
         raise EmptyPost
-    publish(PostUpdated(post_id=post_id, version=_change(post_id, **changes)))
-    if visibility is not None and _is_narrower(visibility, post.visibility):
-        _end_playback_links(post_id)
+    _update(post, **changes)
 
 
 @transaction.atomic
@@ -100,13 +102,7 @@ def delete_post(*, actor: User, post_id: UUID) -> None:
     post = find_post(viewer=actor, post_id=post_id)
     if not permissions.may_delete_post(actor, post):
         raise Forbidden("Only its author can delete a post.")
-    # Likes and comments raise a count of the post: whoever comes now waits, and finds it gone.
-    Post.objects.select_for_update().filter(pk=post_id).first()
-    _end_playback_links(post_id)
-    shown = PostMedia.objects.filter(post_id=post_id)
-    media_ids = tuple(shown.values_list("media_file_id", flat=True))
-    post.delete()
-    publish(PostDeleted(post_id=post_id, media_ids=media_ids))
+    _delete(post)
 
 
 @transaction.atomic
@@ -147,13 +143,69 @@ def delete_comment(*, actor: User, comment_id: UUID) -> None:
         raise NotFound(f"There is no comment {comment_id}.")
     if not permissions.may_delete_comment(actor, comment):
         raise Forbidden("Only its author or the author of the post can delete a comment.")
-    deleted, _ = Comment.objects.filter(pk=comment_id).delete()
+    _delete_comment(comment)
+
+
+# --- Moderation -----------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def hide_post(*, actor: User, post_id: UUID) -> None:
+    """Leave a post to its author's eyes, whoever could see it. Raises NotFound or Forbidden."""
+    post = _moderated(actor, Post.objects.filter(pk=post_id))
+    if post.visibility != Visibility.PRIVATE:
+        _update(post, visibility=Visibility.PRIVATE)
+
+
+@transaction.atomic
+def remove_post(*, actor: User, post_id: UUID) -> None:
+    """Delete a post, whoever may see it. Raises NotFound or Forbidden."""
+    _delete(_moderated(actor, Post.objects.filter(pk=post_id)))
+
+
+@transaction.atomic
+def remove_comment(*, actor: User, comment_id: UUID) -> None:
+    """Delete a comment, whoever may see its post. Raises NotFound or Forbidden."""
+    _delete_comment(_moderated(actor, Comment.objects.filter(pk=comment_id)))
+
+
+def _moderated(actor: User, rows: QuerySet[Row]) -> Row:
+    if not may_moderate(actor):
+        raise Forbidden("Only admins may do this.")
+    row = rows.first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+# --- What they all come to ------------------------------------------------------------------------
+
+
+def _update(post: Post, **changes: str) -> None:
+    publish(PostUpdated(post_id=post.pk, version=_change(post.pk, **changes)))
+    if _is_narrower(changes.get("visibility", post.visibility), post.visibility):
+        _end_playback_links(post.pk)
+
+
+def _delete(post: Post) -> None:
+    post_id = post.pk
+    # Likes and comments raise a count of the post: whoever comes now waits, and finds it gone.
+    Post.objects.select_for_update().filter(pk=post_id).first()
+    _end_playback_links(post_id)
+    shown = PostMedia.objects.filter(post_id=post_id)
+    media_ids = tuple(shown.values_list("media_file_id", flat=True))
+    post.delete()
+    publish(PostDeleted(post_id=post_id, media_ids=media_ids))
+
+
+def _delete_comment(comment: Comment) -> None:
+    deleted, _ = Comment.objects.filter(pk=comment.pk).delete()
     if not deleted:
         return
     version = _change(comment.post_id, comment_count=F("comment_count") - 1)
     publish(
         CommentDeleted(
-            comment_id=comment_id,
+            comment_id=comment.pk,
             post_id=comment.post_id,
             comments=Post.objects.values_list("comment_count", flat=True).get(pk=comment.post_id),
             version=version,

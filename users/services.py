@@ -12,12 +12,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from core.errors import Invalid
+from core.errors import Forbidden, Invalid, NotFound
 from core.events import publish
-from users import tokens
+from users import permissions, tokens
 from users.errors import AlreadyTaken, InvalidCredentials, RegistrationClosed
-from users.events import UserChanged
-from users.models import IDEMPOTENCY_KEYS_LIVE, IdempotencyKey, Session, User
+from users.events import SignedOut, UserChanged
+from users.models import IDEMPOTENCY_KEYS_LIVE, IdempotencyKey, Role, Session, User
 
 
 def register(*, username: str, email: str, password: str) -> User:
@@ -77,6 +77,42 @@ def change_account(*, actor: User, username: str | None = None) -> User:
         _refuse_taken(username=username)
         raise
     return actor
+
+
+# --- Administration -------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def set_active(*, actor: User, user_id: UUID, active: bool) -> None:
+    """Disable an account, which ends all that it has open, or enable it again. Raises Forbidden."""
+    account = _governed(actor, user_id)
+    if account.is_active == active:
+        return
+    User.objects.filter(pk=user_id).update(is_active=active)
+    publish(UserChanged(user_id=user_id, version=raise_version(user_id=user_id)))
+    if not active:
+        Session.objects.filter(user_id=user_id).delete()
+        publish(SignedOut(user_id=user_id))
+
+
+@transaction.atomic
+def set_role(*, actor: User, user_id: UUID, role: str) -> None:
+    """Give an account another role, as a super admin. Raises Forbidden."""
+    account = _governed(actor, user_id)
+    if not permissions.may_give_roles(actor):
+        raise Forbidden("Only a super admin gives roles.")
+    if account.role != role:
+        User.objects.filter(pk=user_id).update(role=Role(role))
+        publish(UserChanged(user_id=user_id, version=raise_version(user_id=user_id)))
+
+
+def _governed(actor: User, user_id: UUID) -> User:
+    account = User.objects.select_for_update().filter(pk=user_id).first()
+    if account is None:
+        raise NotFound("There is no such account.")
+    if not permissions.may_govern(actor, account):
+        raise Forbidden("This account is not yours to change.")
+    return account
 
 
 def raise_version(*, user_id: UUID) -> int:

@@ -23,7 +23,7 @@ INSTALLED_APPS = [
     "media.apps.MediaConfig",
     "posts.apps.PostsConfig",
     "realtime.apps.RealtimeConfig",
-    "django.contrib.admin",
+    "users.apps.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

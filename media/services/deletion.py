@@ -11,6 +11,7 @@ import uuid
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
+from core.errors import Forbidden
 from core.events import publish
 from media.events import MediaDeleted
 from media.jobs.queue import cancel_jobs
@@ -18,6 +19,8 @@ from media.models import MediaFile
 from media.services.changes import lock
 from media.services.ownership import get_own
 from media.store import hls_folder, source_folder, store
+from users.models import User
+from users.permissions import may_moderate
 from users.services import raise_version
 
 logger = logging.getLogger(__name__)
@@ -31,17 +34,29 @@ WORK_SECONDS = 2 * 3600.0
 def delete_media(*, actor: AbstractBaseUser, media_id: uuid.UUID) -> None:
     """Delete a media file of `actor`. Raises VideoNotFound or NotYourVideo."""
     with transaction.atomic():
-        media_file = lock(get_own(actor=actor, media_id=media_id).pk)
-        cancel_jobs(media_file)
-        publish(
-            MediaDeleted(
-                media_id=media_file.pk,
-                owner_id=media_file.owner_id,
-                owner_version=raise_version(user_id=media_file.owner_id),
-            )
+        _delete(get_own(actor=actor, media_id=media_id).pk)
+
+
+def remove_media(*, actor: User, media_id: uuid.UUID) -> None:
+    """Delete anybody's media file, as an admin. Raises VideoNotFound or Forbidden."""
+    if not may_moderate(actor):
+        raise Forbidden("Only admins may do this.")
+    with transaction.atomic():
+        _delete(media_id)
+
+
+def _delete(media_id: uuid.UUID) -> None:
+    media_file = lock(media_id)
+    cancel_jobs(media_file)
+    publish(
+        MediaDeleted(
+            media_id=media_file.pk,
+            owner_id=media_file.owner_id,
+            owner_version=raise_version(user_id=media_file.owner_id),
         )
-        MediaFile.objects.filter(pk=media_file.pk).delete()
-        transaction.on_commit(lambda: remove_objects(media_id))
+    )
+    MediaFile.objects.filter(pk=media_file.pk).delete()
+    transaction.on_commit(lambda: remove_objects(media_id))
 
 
 def remove_objects(media_id: uuid.UUID) -> None:
