@@ -18,7 +18,7 @@ class MediaConfig(AppConfig):
         # The models are loaded by now, and not before.
         from media.jobs import hooks
         from media.jobs.health import worker
-        from media.services import deletion, encoding, upload_sweeps
+        from media.services import deletion, encoding, forecasts, queue, upload_sweeps
         from users.services import forget_expired
 
         health.register_check("worker", worker)
@@ -26,4 +26,6 @@ class MediaConfig(AppConfig):
         hooks.every(deletion.SWEEP_SECONDS, "orphans", deletion.sweep_orphans)
         hooks.every(upload_sweeps.SWEEP_SECONDS, "abandoned uploads", upload_sweeps.expire_uploads)
         hooks.every(upload_sweeps.FINISH_SECONDS, "full uploads", upload_sweeps.finish_full_uploads)
+        hooks.every(queue.TELL_SECONDS, "queue", queue.teller.tell)
+        hooks.every(forecasts.FORECAST_SECONDS, "forecasts", forecasts.forecast_media)
         hooks.every(SESSION_SWEEP_SECONDS, "expired sessions", forget_expired)

@@ -21,6 +21,14 @@ class MediaChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class QueueChanged(Event):
+    """The queue as a whole has changed: what waits, runs and works, or whether it is paused.
+
+    Published in the transaction of the UPDATE that raised `QueueState.version`.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
 class MediaDeleted(Event):
     """A media file and its rows are gone; its owner's topic was led to `owner_version`."""
 

@@ -23,6 +23,8 @@ Ranges = list[tuple[int, int]]
 Shape = dict[str, Any]
 
 _PUBLIC_STATES = ("processing", "completed")
+#: While these last, something can be said about the queue.
+_IN_WORK = ("in_queue", "processing")
 
 
 class VideoNotFound(NotFound):
@@ -187,8 +189,20 @@ def _progress(media_file: MediaFile, renditions: list[RenditionProgress]) -> Sha
         "poster_url": f"{folder}/poster.jpg" if media_file.has_poster else None,
         "error": error if media_file.error_code else None,
         "damaged": media_file.damaged,
+        "queue": _queue(media_file),
         "renditions": [_rendition(rendition) for rendition in renditions],
     }
+
+
+def _queue(media_file: MediaFile) -> Shape | None:
+    """Where it stands in the queue, as far as media.services.forecasts has found out."""
+    found = {
+        "position": media_file.queue_position,
+        "begins_at": media_file.begins_at and media_file.begins_at.isoformat(),
+        "ends_at": media_file.ends_at and media_file.ends_at.isoformat(),
+    }
+    is_known = any(value is not None for value in found.values())
+    return found if is_known and media_file.state in _IN_WORK else None
 
 
 def _rendition(rendition: RenditionProgress) -> Shape:

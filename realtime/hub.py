@@ -34,6 +34,7 @@ from realtime.protocol import (
     MediaDeleted,
     Messages,
     PostDeleted,
+    QueueClosed,
     Versions,
 )
 from realtime.readers import Readers
@@ -274,6 +275,9 @@ class Hub:
             return
         for topic, version in known.items():
             room = self.rooms.get(topic)
+            if room is not None and topic.kind == "admin":
+                # Its row says nothing of who may follow: the role of each follower does.
+                self.run(self.recheck(room))
             if room is not None and topic not in current:
                 room.add(ending(topic))
             elif room is not None and current[topic] > version:
@@ -370,6 +374,8 @@ def ending(topic: Topic) -> Change:
         messages = [PostDeleted().to_wire()]
     elif topic.kind == "media":
         messages = [MediaDeleted(video_id=topic.key).to_wire()]
+    elif topic.kind == "admin":
+        messages = [QueueClosed().to_wire()]
     return Change(topic=str(topic), prev=0, version=0, messages=messages)
 
 

@@ -247,6 +247,25 @@ class UserUpdated(Message):
     id: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class QueueUpdated(Message):
+    """The whole queue at a glance, for administrators."""
+
+    type = "queue.updated"
+    state: Mapping[str, Any]
+
+    def to_wire(self) -> dict[str, Any]:
+        """The state is the data."""
+        return {"type": self.type, "data": plain(self.state)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueClosed(Message):
+    """The viewer is no administrator any more. The topic ends."""
+
+    type = "queue.closed"
+
+
 MESSAGES: tuple[type[Message], ...] = (
     PostLikes,
     PostComments,
@@ -258,10 +277,12 @@ MESSAGES: tuple[type[Message], ...] = (
     MediaProgress,
     MediaDeleted,
     UserUpdated,
+    QueueUpdated,
+    QueueClosed,
 )
 MESSAGE_BY_TYPE = {message.type: message for message in MESSAGES}
 #: After one of these the topic has no followers any more.
-ENDINGS = frozenset({PostDeleted.type, MediaDeleted.type})
+ENDINGS = frozenset({PostDeleted.type, MediaDeleted.type, QueueClosed.type})
 
 
 # --- Frames: what the server sends --------------------------------------------------------------

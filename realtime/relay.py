@@ -215,6 +215,17 @@ def media_deleted(event: media.MediaDeleted) -> None:
     _tell_owner(event.owner_id, [event.owner_version], [gone])
 
 
+def queue_changed(event: media.QueueChanged) -> None:
+    """Tell the administrators who follow it. Counted in the courier's thread."""
+    courier.run(_tell_queue)
+
+
+def _tell_queue() -> None:
+    change = topics.whole_change(Topic("admin", "queue"))
+    if change is not None:
+        _send(change)
+
+
 # --- Accounts -------------------------------------------------------------------------------------
 
 
@@ -238,6 +249,7 @@ HANDLERS: dict[type[Event], Callable[[Any], None]] = {
     posts.PostDeleted: post_deleted,
     media.MediaChanged: media_telling.changed,
     media.MediaDeleted: media_deleted,
+    media.QueueChanged: queue_changed,
     users.UserChanged: user_changed,
     users.SignedOut: signed_out,
 }

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from core.errors import NotFound
 from media import selectors as media
+from media.jobs import overview
 from media.visibility import visible_media
 from posts import selectors as posts
 from posts.models import Post
@@ -67,11 +68,17 @@ def common_media(media_id: uuid.UUID) -> Shape | None:
     return None if state is None else {"video_id": str(media_id), **state}
 
 
+def _queue(viewer: Viewer, key: str) -> Shape:
+    """The whole queue at a glance; that the viewer is an administrator has been checked."""
+    return overview.queue_now()
+
+
 SNAPSHOT: dict[str, Callable[[Viewer, str], Shape]] = {
     "post": _post,
     "media": _media,
     "user": _user,
     "feed": _feed,
+    "admin": _queue,
 }
 VISIBLE: dict[str, Callable[[Viewer], QuerySet[Any]]] = {
     "post": lambda viewer: Post.objects.visible_to(viewer),

@@ -4,6 +4,7 @@
     media:<id>    a media file: progress, renditions   whoever may see the media file
     user:<id>     an account's own uploads             the account itself
     feed          new posts that everybody may see     everybody
+    admin:queue   the queue as a whole                 administrators
 
 What one may not see is not found, as in the API.
 """
@@ -18,16 +19,20 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 
 from core.errors import NotFound, Unauthenticated
-from media.models import MediaFile
+from media.jobs import overview
+from media.models import MediaFile, QueueState
+from media.services.queue import may_see_queue, note_watcher
 from posts.models import Feed, Post
 from realtime import states
 from realtime.change import Change
-from realtime.protocol import MediaProgress, PostUpdated
+from realtime.protocol import MediaProgress, PostUpdated, QueueUpdated
 from users.models import User
 
 Viewer = User | AnonymousUser
 
-KINDS = ("post", "media", "user", "feed")
+KINDS = ("post", "media", "user")
+#: Topics there is one of.
+SINGLE = ("feed", "admin:queue")
 #: Ids per query when versions are compared.
 BATCH = 500
 
@@ -57,8 +62,8 @@ def parse(name: str) -> Topic:
     'post:0c9e1b9c-8d0f-4c39-9d8e-0a9f5d1c2b3a'
     """
     kind, colon, key = name[:64].partition(":")
-    if name == "feed":
-        return Topic("feed")
+    if name in SINGLE:
+        return Topic(kind, key)
     try:
         if kind in KINDS and colon and str(uuid.UUID(key)) == key:
             return Topic(kind, key)
@@ -103,7 +108,11 @@ def read(topic: Topic, *, user_id: uuid.UUID | None, since: int | None = None) -
 
 def _version(topic: Topic, viewer: Viewer) -> tuple[int, str]:
     """The version and the audience of a topic, if the viewer may follow it."""
-    if topic.kind == "feed":
+    if topic.kind == "admin":
+        if not may_see_queue(viewer):
+            raise NotFound("There is no such topic.")
+        note_watcher()
+    if str(topic) in SINGLE:
         return current_versions([topic])[topic], ""
     if topic.kind == "user" and str(viewer.pk) != topic.key:
         raise NotFound("There is no such topic.")
@@ -124,6 +133,8 @@ def whole_change(topic: Topic) -> Change | None:
 
     It builds on nothing, so it heals whatever was lost.
     """
+    if topic.kind == "admin":
+        return _whole_queue(topic)
     if topic.kind not in states.COMMON:
         return None
     columns = ("version", *states.AUDIENCE[topic.kind])
@@ -142,6 +153,13 @@ def whole_change(topic: Topic) -> Change | None:
     )
 
 
+def _whole_queue(topic: Topic) -> Change:
+    """The version first: what is read after it is as new or newer."""
+    version = current_versions([topic])[topic]
+    message = QueueUpdated(state=overview.queue_now())
+    return Change(topic=str(topic), prev=0, version=version, messages=[message.to_wire()])
+
+
 _TABLES: dict[str, type[Model]] = {"post": Post, "media": MediaFile, "user": User}
 
 
@@ -153,6 +171,9 @@ def current_versions(topics: Iterable[Topic]) -> dict[Topic, int]:
     found: dict[Topic, int] = {}
     if by_kind.pop("feed", None):
         found[Topic("feed")] = Feed.objects.values_list("version", flat=True).first() or 0
+    if by_kind.pop("admin", None):
+        row = QueueState.objects.values_list("version", flat=True).first()
+        found[Topic("admin", "queue")] = row or 0
     for kind, members in by_kind.items():
         for start in range(0, len(members), BATCH):
             keys = [topic.id for topic in members[start : start + BATCH]]

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from statistics import fmean
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -100,7 +101,7 @@ class Standing:
         if not self.slots or self.rest_seconds is None:
             return None
         costs = [
-            (count, self.pace.cost(_KIND_OF_PRIORITY.get(priority, Kind.LADDER)))
+            (count, self.pace.cost(kind_of_priority(priority)))
             for priority, count in ahead.items()
             if count
         ]
@@ -170,6 +171,11 @@ def standing_now() -> Standing:
     )
 
 
+def kind_of_priority(priority: int) -> str:
+    """The kind of most jobs of this priority."""
+    return _KIND_OF_PRIORITY.get(priority, Kind.LADDER)
+
+
 def slots_alive() -> int:
     """How many ordinary slots the workers have that have shown life lately; none in a pause."""
     if QueueState.objects.filter(paused_at__isnull=False).exists():
@@ -218,7 +224,7 @@ def _ranks(jobs: Iterable[Job]) -> dict[UUID, int]:
     queues: defaultdict[tuple[int, UUID], list[Job]] = defaultdict(list)
     for job in sorted(jobs, key=lambda job: job.turn_at):
         queues[job.priority, job.owner_id].append(job)
-    parameters: list[object] = []
+    parameters: list[Any] = []
     for number, (priority, owner_id, since, until) in enumerate(_stretches(queues)):
         owner = Job._meta.get_field("owner").get_db_prep_value(owner_id, connection)
         moments = map(connection.ops.adapt_datetimefield_value, (since, until))

@@ -13,7 +13,6 @@ from media.models import Job, QueueState, WorkerBeat
 
 #: The most running jobs and workers that are shown one by one.
 SHOWN_MAX = 100
-clock = timezone.now
 
 
 def queue_now() -> dict[str, Any]:

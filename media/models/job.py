@@ -129,6 +129,8 @@ class QueueState(models.Model):
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     #: Raised with each change that the topic `admin:queue` tells.
     version = models.BigIntegerField(default=0)
+    #: When somebody was last seen who follows `admin:queue`; for nobody nothing is counted.
+    watched_at = models.DateTimeField(null=True)
     #: None while the queue runs.
     paused_at = models.DateTimeField(null=True)
     paused_by = models.ForeignKey(

@@ -73,6 +73,11 @@ class MediaFile(models.Model):
     width = models.IntegerField(null=True)
     height = models.IntegerField(null=True)
     progress_percent = models.PositiveSmallIntegerField(default=0)
+    #: Of the job of it that is next: its place in the queue; None while one of them runs.
+    queue_position = models.PositiveIntegerField(null=True)
+    #: Estimates of when work on it begins and when all of it is done; None when not known.
+    begins_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
     has_poster = models.BooleanField(default=False)
     error_code = models.CharField(max_length=50, blank=True)
     error_detail = models.CharField(max_length=500, blank=True)
@@ -91,6 +96,12 @@ class MediaFile(models.Model):
                 fields=["-created_at", "-id"],
                 condition=Q(visibility="public"),
                 name="media_file_public",
+            ),
+            # media.services.queue forecasts these.
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state__in=["in_queue", "processing"]),
+                name="media_file_in_work",
             ),
         ]
 

@@ -14,6 +14,9 @@ from media.models import MediaFile
 from media.selectors import VideoNotFound, percent
 from users.services import raise_version
 
+#: What was foreseen in one state says nothing about the next.
+NO_FORECAST: dict[str, object] = {"queue_position": None, "begins_at": None, "ends_at": None}
+
 
 def lock(media_id: uuid.UUID) -> MediaFile:
     """The row, held until the end of the caller's transaction. Raises VideoNotFound.
@@ -30,6 +33,8 @@ def lock(media_id: uuid.UUID) -> MediaFile:
 def announce(locked: MediaFile, **changes: object) -> None:
     """Write `changes` and the next version in one UPDATE, and tell of it after the commit."""
     values = {"version": locked.version + 1, "updated_at": timezone.now(), **changes}
+    if "state" in changes:
+        values = NO_FORECAST | values
     MediaFile.objects.filter(pk=locked.pk).update(**values)
     for name, value in values.items():
         setattr(locked, name, value)

@@ -24,7 +24,7 @@ from media.models import Job, MediaFile, Rendition
 from media.models import Plan as PlanRow
 from media.playlists import lead_rung
 from media.selectors import Ranges
-from media.services.changes import announce, lock
+from media.services.changes import NO_FORECAST, announce, lock
 from media.services.head_start import HeadStart
 from media.services.making import Recorder, Work, load_work
 from media.services.sources import source_path
@@ -55,7 +55,7 @@ def start_again(*, media_file: MediaFile) -> None:
     if locked.state not in ("failed", "cancelled"):
         raise IllegalTransition("Only what has failed or was cancelled can be tried again.")
     MEDIA.move(locked, "in_queue", error_code="", error_detail="")
-    announce(locked)
+    announce(locked, **NO_FORECAST)
     enqueue(kind=Job.Kind.INGEST, media_file=locked)
 
 

@@ -10,7 +10,7 @@ from core.states import IllegalTransition
 from media.jobs import queue
 from media.models import Job, MediaFile
 from media.models.job import JobQuerySet
-from media.services.changes import tell
+from media.services.changes import NO_FORECAST, tell
 from users.models import User
 
 
@@ -68,6 +68,6 @@ def get_job(*, viewer: User, job_id: uuid.UUID) -> Job:
 def _move(media_id: uuid.UUID, *, among: list[str], **changes: object) -> None:
     """Change a media file that is in one of the states `among`, and tell of it."""
     ours = MediaFile.objects.filter(pk=media_id)
-    if ours.filter(state__in=among).update(version=F("version") + 1, **changes):
+    if ours.filter(state__in=among).update(version=F("version") + 1, **NO_FORECAST, **changes):
         now = ours.get()
         tell(media_id=now.pk, owner_id=now.owner_id, version=now.version)

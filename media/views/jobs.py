@@ -21,6 +21,7 @@ from media.models import Job
 from media.models.job import JobQuerySet
 from media.services import jobs, queue
 from media.states import JOB
+from media.views.shapes import QueueForecast
 from users.authentication import signed_in
 
 
@@ -37,16 +38,6 @@ class JobOwner(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     username = serializers.CharField()
-
-
-class QueueForecast(serializers.Serializer[Any]):
-    """Where it stands, and an estimate of when it begins and ends."""
-
-    position = serializers.IntegerField(
-        allow_null=True, min_value=1, help_text="1 is taken next; null while it runs."
-    )
-    begins_at = serializers.DateTimeField(allow_null=True, help_text="Null when not known.")
-    ends_at = serializers.DateTimeField(allow_null=True, help_text="Null when not known.")
 
 
 class JobShape(serializers.Serializer[Any]):

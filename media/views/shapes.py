@@ -34,6 +34,16 @@ class VideoRendition(serializers.Serializer[object]):
     )
 
 
+class QueueForecast(serializers.Serializer[object]):
+    """Where it stands, and an estimate of when it begins and ends."""
+
+    position = serializers.IntegerField(
+        allow_null=True, min_value=1, help_text="1 is taken next; null while it runs."
+    )
+    begins_at = serializers.DateTimeField(allow_null=True, help_text="Null when not known.")
+    ends_at = serializers.DateTimeField(allow_null=True, help_text="Null when not known.")
+
+
 class Video(serializers.Serializer[object]):
     """One uploaded video or track: what it is, and how far it has come."""
 
@@ -57,6 +67,9 @@ class Video(serializers.Serializer[object]):
     damaged = serializers.ListField(
         child=serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2),
         help_text="Seconds of the source that could not be decoded.",
+    )
+    queue = QueueForecast(
+        allow_null=True, help_text="While it waits or is made; null when nothing is known."
     )
     renditions = VideoRendition(many=True)
     created_at = serializers.DateTimeField()

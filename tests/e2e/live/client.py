@@ -54,7 +54,9 @@ class View:
                 self.data["comments_page"] = [it for it in page if it["id"] != data["id"]]
             case "post.created":
                 self.data["posts"] = [data, *self.data["posts"]][:20]
-            case "post.deleted" | "media.deleted":
+            case "queue.updated":
+                self.data = data
+            case "post.deleted" | "media.deleted" | "queue.closed":
                 self.has_ended = True
             case _:
                 raise AssertionError(f"a message that the docs do not know: {kind}")
