@@ -8,6 +8,7 @@ docs/delivery.md explains links, playlists and holding.
 
 import asyncio
 import logging
+import re
 import time
 import uuid
 from collections.abc import Set
@@ -30,6 +31,7 @@ from media.delivery.answers import (
     answer_options,
     answer_problem,
     answer_whole,
+    header,
 )
 from media.delivery.known import Known
 from media.delivery.waiters import Key, NoRoom, Waiters
@@ -48,6 +50,8 @@ EPOCH_SECONDS = 5.0
 #: How long a held request relies on the job that it found or queued.
 ASK_AGAIN_SECONDS = 2.5
 _YEAR_SECONDS = 365 * 24 * 3600
+#: `Prefer: wait=20` (RFC 7240, 4.3): this client waits longer than others before it gives up.
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?![^,;\s])")
 
 PLAYLIST = "application/vnd.apple.mpegurl"
 
@@ -145,6 +149,10 @@ class Delivery:
         if link.expires_at <= time.time():
             raise LinkExpired
         facts = await self._facts.get(link.media_id)
+        if facts is not None and facts.epoch < link.epoch:
+            # We have signed it, so it is newer than what is known here.
+            self._facts.forget(link.media_id)
+            facts = await self._facts.get(link.media_id)
         if facts is None:
             raise VideoNotFound
         if facts.epoch != link.epoch:
@@ -197,21 +205,22 @@ class Delivery:
             plan = await self._plan(link)
             if link.number >= len(plan.segments(link.rung)):
                 raise SegmentNotPlanned from None
-            if not await self._hold(link, client_address(scope), receive):
+            if not await self._hold(link, scope, receive):
                 return
             try:
                 await self._object(scope, send, key, kind)
             except FileNotFoundError:
                 raise SegmentNotReady(retry_after_seconds=1) from None
 
-    async def _hold(self, link: Link, address: str, receive: Receive) -> bool:
+    async def _hold(self, link: Link, scope: Scope, receive: Receive) -> bool:
         """Have the segment made and wait for it; False when nobody waits for the answer."""
+        address = client_address(scope)
         try:
             self._waiters.take_place(address)
         except NoRoom:
             raise TooManyWaiting(retry_after_seconds=2) from None
         gone = asyncio.ensure_future(_until_gone(receive))
-        until = time.monotonic() + settings.SEGMENT_WAIT_SECONDS
+        until = time.monotonic() + _patience_seconds(header(scope, b"prefer"))
         try:
             while (left := until - time.monotonic()) > 0 and not gone.done():
                 # Asked again now and then: the job that was to bring it may have ended early.
@@ -256,6 +265,13 @@ def _as_app_error(error: Exception) -> AppError:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass  # a body that nobody asked for
+
+
+def _patience_seconds(prefer: str) -> float:
+    """How long a client is held: as long as it says, else as long as any player waits."""
+    asked = _WAIT.search(prefer)
+    seconds: int = settings.SEGMENT_WAIT_SECONDS
+    return min(int(asked[1]), settings.SEGMENT_WAIT_MAX_SECONDS) if asked else seconds
 
 
 def _wanted(link: Link) -> dict[str, Any]:

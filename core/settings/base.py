@@ -244,6 +244,9 @@ WORKER_LADDER_SLOTS = env.integer("WORKER_LADDER_SLOTS", 1, minimum=1)
 
 #: How long a request for a missing segment is held before it is answered with 503.
 SEGMENT_WAIT_SECONDS = env.integer("SEGMENT_WAIT_SECONDS", 8, minimum=1)
+#: The same for a client that says with `Prefer: wait=…` how long it waits, ours for example.
+#: Proxies in front have to wait longer than that for an answer.
+SEGMENT_WAIT_MAX_SECONDS = env.integer("SEGMENT_WAIT_MAX_SECONDS", 20, minimum=1)
 #: Requests that one process holds at a time; one more is answered with 503 at once.
 SEGMENT_WAITERS_MAX = env.integer("SEGMENT_WAITERS_MAX", 500, minimum=1)
 #: The same for one client address, which may stand for a household.

@@ -52,6 +52,10 @@ class Known(Generic[K, V]):
             self._forget(key, entry)
         return value
 
+    def forget(self, key: K) -> None:
+        """Look the value up anew when it is asked for next."""
+        self._entries.pop(key, None)
+
     def _forget(self, key: K, entry: tuple[float, asyncio.Future[V | None]]) -> None:
         if self._entries.get(key) is entry:
             del self._entries[key]

@@ -115,6 +115,20 @@ async def test_a_revoked_path_is_gone_within_seconds(
     assert (await ask(delivery, f"{folder}/master.m3u8")).status == 410
 
 
+async def test_the_link_that_replaces_a_revoked_one_works_at_once(
+    delivery: Delivery, folder: str, video: MediaFile
+) -> None:
+    assert (await ask(delivery, f"{folder}/master.m3u8")).status == 200
+    await sync_to_async(videos.update_video)(
+        actor=await sync_to_async(lambda: video.owner)(),
+        media_id=video.pk,
+        visibility=Visibility.PRIVATE,
+    )
+    new = signed_path(media_id=video.pk, epoch=video.visibility_epoch + 1)
+    assert (await ask(delivery, f"{new}/master.m3u8")).status == 200
+    assert (await ask(delivery, f"{folder}/master.m3u8")).status == 410
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -279,6 +293,27 @@ async def test_a_segment_that_does_not_come_is_a_503_in_time(
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert b"segment-not-ready" in answer.body
     assert 0.3 <= time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("prefer", "seconds"),
+    [
+        ("wait=3", 3),
+        ("respond-async, wait=3", 3),
+        ("wait=9999", 4),
+        ("wait=", 0.3),
+        ("await=3", 0.3),
+        ("wait=-1", 0.3),
+    ],
+)
+async def test_a_client_that_says_how_long_it_waits_is_held_so_long_within_bounds(
+    delivery: Delivery, folder: str, settings: Settings, prefer: str, seconds: float
+) -> None:
+    settings.SEGMENT_WAIT_SECONDS, settings.SEGMENT_WAIT_MAX_SECONDS = 0.3, 4
+    began = time.monotonic()
+    answer = await ask(delivery, f"{folder}/1/72p/6.m4s", headers={"Prefer": prefer})
+    assert answer.status == 503
+    assert seconds <= time.monotonic() - began < seconds + 2
 
 
 async def test_a_job_that_ends_early_is_asked_for_again(

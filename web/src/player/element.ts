@@ -62,6 +62,7 @@ const CONTROLS = `
 
 const WORDS: Record<Trouble, [string, string]> = {
   gone: ["This link has run out", "Ask for the video again to go on where you were."],
+  lost: ["This part of the video is lost", "The server has no file left to make it from."],
   network: ["The video does not arrive", "The connection broke, or the server is busy."],
   media: ["This part cannot be played", "Your browser could not make sense of it."],
 };

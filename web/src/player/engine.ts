@@ -17,7 +17,7 @@ export interface Quality {
 }
 
 /** Something went wrong that the engine cannot cure by itself. */
-export type Trouble = "gone" | "network" | "media";
+export type Trouble = "gone" | "lost" | "network" | "media";
 
 export interface EngineEvents {
   onQualities(qualities: Quality[]): void;

@@ -2,7 +2,7 @@
 
 import Hls, { type ErrorData, type Fragment } from "hls.js";
 import type { Engine, EngineEvents, Made } from "./engine.ts";
-import { PatientLoader } from "./patient-loader.ts";
+import { HOLD_SECONDS, PatientLoader } from "./patient-loader.ts";
 import { isWorthReplacing, levelWindow, type Ranges, type Situation } from "./window.ts";
 
 /** What must be made ahead of the next segment before a level is chosen. */
@@ -11,6 +11,7 @@ const AHEAD_SECONDS = 8;
 const BUFFER_GROWING_SECONDS = 14;
 const BUFFER_COMPLETE_SECONDS = 60;
 const FIRST_GUESS_BPS = 4_000_000;
+const { default: PATIENCE } = Hls.DefaultConfig.fragLoadPolicy;
 const RECOVERIES = 3;
 const TICK_MS = 1000;
 /** What is loaded twice is paid twice: not more often than this. */
@@ -21,6 +22,17 @@ const UNKNOWN = Number.MAX_SAFE_INTEGER;
 /** `…/{plan}/{rung}/index.m3u8`: the playlist's address names its rung. */
 function rungOf(url: string): string {
   return /\/([^/]+)\/[^/?]+(?:\?|$)/.exec(url)?.[1] ?? "";
+}
+
+/** The `code` of the problem that a request for bytes was answered with. */
+function codeOf({ networkDetails }: ErrorData): string {
+  const body: unknown = (networkDetails as XMLHttpRequest | null | undefined)?.response;
+  if (!(body instanceof ArrayBuffer)) return "";
+  try {
+    return (JSON.parse(new TextDecoder().decode(body)) as { code?: string }).code ?? "";
+  } catch {
+    return "";
+  }
 }
 
 export class HlsEngine implements Engine {
@@ -47,6 +59,9 @@ export class HlsEngine implements Engine {
     this.hls = new Hls({
       fLoader: PatientLoader as never,
       pLoader: PatientLoader as never,
+      fragLoadPolicy: {
+        default: { ...PATIENCE, maxTimeToFirstByteMs: (HOLD_SECONDS + 5) * 1000 },
+      },
       abrEwmaDefaultEstimate: FIRST_GUESS_BPS,
       testBandwidth: false,
       maxBufferLength: BUFFER_GROWING_SECONDS,
@@ -203,6 +218,10 @@ export class HlsEngine implements Engine {
   private onError(data: ErrorData): void {
     if (!data.fatal) return;
     const status = data.response?.code ?? 0;
+    if (codeOf(data) === "source-lost") {
+      this.events.onTrouble("lost");
+      return;
+    }
     if ([401, 403, 404, 410].includes(status)) {
       this.events.onTrouble("gone");
       return;

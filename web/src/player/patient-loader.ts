@@ -11,6 +11,8 @@ import Hls, {
 const ATTEMPTS = 20;
 const WAIT_DEFAULT_SECONDS = 1;
 const WAIT_MAX_SECONDS = 10;
+/** How long our server is asked to hold a request for a segment that is still being made. */
+export const HOLD_SECONDS = 20;
 
 type Inner = Loader<LoaderContext>;
 
@@ -44,6 +46,10 @@ export class PatientLoader implements Inner {
     callbacks: LoaderCallbacks<LoaderContext>,
     attempt = 1,
   ): void {
+    // Elsewhere the header would cost a question ahead of each request (CORS).
+    if ("frag" in context && new URL(context.url, location.href).origin === location.origin) {
+      context.headers = { ...context.headers, Prefer: `wait=${HOLD_SECONDS}` };
+    }
     const onError: typeof callbacks.onError = (error, where, details, stats) => {
       if (error.code !== 503 || attempt >= ATTEMPTS) {
         callbacks.onError(error, where, details, stats);
