@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from core.errors import NotFound
 from media.models import MediaFile, Rendition, Segment, Visibility
 from media.playback import signed_path
-from media.visibility import Viewer, visible_media
+from media.visibility import Viewer, shown_to_everybody, visible_media
 
 #: Inclusive ranges of segment numbers.
 Ranges = list[tuple[int, int]]
@@ -79,6 +79,13 @@ def media_shapes(media_files: Sequence[MediaFile]) -> list[Shape]:
     """
     renditions = renditions_of(media_files)
     return [_shape(media_file, renditions[media_file.pk]) for media_file in media_files]
+
+
+def own_media_shapes(media_files: Sequence[MediaFile]) -> list[Shape]:
+    """The same for their owner, who wants to know who else sees them."""
+    shown = shown_to_everybody([media_file.pk for media_file in media_files])
+    shapes = zip(media_files, media_shapes(media_files), strict=True)
+    return [shape | {"is_shown_in_post": each.pk in shown} for each, shape in shapes]
 
 
 @dataclass(frozen=True, kw_only=True)

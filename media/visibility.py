@@ -4,7 +4,8 @@ A post shows its media to whoever may see the post, but `media` knows no posts. 
 above register what they grant as a condition on media files, in `AppConfig.ready()`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
@@ -30,6 +31,15 @@ def register(grant: Grant) -> None:
 def unregister(grant: Grant) -> None:
     """Undo `register`; used by tests."""
     _grants.remove(grant)
+
+
+def shown_to_everybody(ids: Collection[UUID]) -> set[UUID]:
+    """Those media files that a grant opens to people who are not signed in, or to anybody."""
+    shown: set[UUID] = set()
+    for grant in _grants:
+        found = MediaFile.objects.filter(grant(AnonymousUser()), pk__in=ids)
+        shown.update(found.values_list("pk", flat=True))
+    return shown
 
 
 def visible_media(viewer: Viewer) -> QuerySet[MediaFile]:

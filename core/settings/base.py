@@ -337,6 +337,8 @@ SPECTACULAR_SETTINGS = {
         "Role": "users.models.Role",
         "Visibility": "media.models.Visibility",
         "PostVisibility": "posts.serializers.VISIBILITIES",
+        "VideoKindEnum": "media.models.MediaFile.Kind",
+        "VideoStatusEnum": "media.states.MEDIA.choices",
     },
 }
 

@@ -77,6 +77,14 @@ class Video(serializers.Serializer[object]):
     version = serializers.IntegerField()
 
 
+class OwnVideo(Video):
+    """A video as its owner finds it in a list."""
+
+    is_shown_in_post = serializers.BooleanField(
+        help_text="Whether a post shows it to everybody, whatever its own visibility is."
+    )
+
+
 class VideoChanges(serializers.Serializer[object]):
     """What the owner may change; what is left out stays."""
 

@@ -16,7 +16,7 @@ from core.throttles import Throttle
 from media import selectors
 from media.models import MediaFile
 from media.services import deletion, videos
-from media.views.shapes import Video, VideoChanges
+from media.views.shapes import OwnVideo, Video, VideoChanges
 from users.authentication import signed_in
 
 
@@ -58,29 +58,34 @@ class RetryVideo(APIView):
         return Response(selectors.media_shapes([media_file])[0])
 
 
-class _Videos(GenericAPIView[Any]):
-    serializer_class = Video
+class LocalVideos(GenericAPIView[Any]):
+    """One's own videos."""
 
-    @extend_schema(responses=Video(many=True))
-    def get(self, request: Request) -> Response:
-        page = self.paginate_queryset(self.get_queryset()) or []
-        return self.get_paginated_response(selectors.media_shapes(page))
-
-
-class LocalVideos(_Videos):
-    """Your own videos in every state, newest first."""
-
+    serializer_class = OwnVideo
     permission_classes = (IsAuthenticated,)
+
+    @extend_schema(responses=OwnVideo(many=True))
+    def get(self, request: Request) -> Response:
+        """Your own videos in every state, newest first, and which of them a post shows."""
+        page = self.paginate_queryset(self.get_queryset()) or []
+        return self.get_paginated_response(selectors.own_media_shapes(page))
 
     def get_queryset(self) -> QuerySet[MediaFile]:
         """What the account of the request uploaded."""
         return selectors.own_media(viewer=signed_in(self.request))
 
 
-class GlobalVideos(_Videos):
-    """The public catalogue: videos that everybody can play, newest first."""
+class GlobalVideos(GenericAPIView[Any]):
+    """The public catalogue."""
 
+    serializer_class = Video
     permission_classes = (AllowAny,)
+
+    @extend_schema(responses=Video(many=True))
+    def get(self, request: Request) -> Response:
+        """The public catalogue: videos that everybody can play, newest first."""
+        page = self.paginate_queryset(self.get_queryset()) or []
+        return self.get_paginated_response(selectors.media_shapes(page))
 
     def get_queryset(self) -> QuerySet[MediaFile]:
         """What everybody may see."""

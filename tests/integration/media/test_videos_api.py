@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from media import visibility
 from media.models import MediaFile, Visibility
 from tests.factories.media import Planned, make_clip, make_media_file, make_planned, plan_clip
+from tests.factories.posts import make_post
 from tests.factories.users import client_of, make_user
 from users.models import User
 
@@ -99,6 +100,15 @@ def test_own_videos_are_listed_in_every_state(ada: User, eve: User) -> None:
     found = get(ada, "/api/local-videos").json()["results"]
     assert {video["status"] for video in found} == {"uploading", "failed", "completed"}
     assert get(None, "/api/local-videos/").status_code == 401
+
+
+def test_the_owner_learns_which_videos_a_post_shows_to_everybody(ada: User) -> None:
+    shown, hidden, kept = (make_media_file(owner=ada) for _ in range(3))
+    make_post(author=ada, media=[shown.pk], visibility="public")
+    make_post(author=ada, media=[hidden.pk], visibility="private")
+    found = get(ada, "/api/local-videos/").json()["results"]
+    told = {video["video_id"]: video["is_shown_in_post"] for video in found}
+    assert told == {str(shown.pk): True, str(hidden.pk): False, str(kept.pk): False}
 
 
 def test_the_catalogue_has_what_everybody_can_play(ada: User) -> None:

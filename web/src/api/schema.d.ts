@@ -147,7 +147,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Your own videos in every state, newest first. */
+        /** @description Your own videos in every state, newest first, and which of them a post shows. */
         get: operations["local_videos_list"];
         put?: never;
         post?: never;
@@ -701,6 +701,43 @@ export interface components {
             /** @default public */
             visibility: components["schemas"]["PostVisibility"];
         };
+        /** @description A video as its owner finds it in a list. */
+        OwnVideo: {
+            /** Format: uuid */
+            video_id: string;
+            title: string;
+            filename: string;
+            kind: components["schemas"]["VideoKindEnum"];
+            owner: components["schemas"]["VideoOwner"];
+            visibility: components["schemas"]["Visibility"];
+            size_bytes: number | null;
+            status: components["schemas"]["VideoStatusEnum"];
+            progress_percent: number;
+            /**
+             * Format: double
+             * @description Seconds.
+             */
+            duration: number | null;
+            width: number | null;
+            height: number | null;
+            /** @description HLS; null until the plan exists. Expires; ask again. */
+            playlist_url: string | null;
+            poster_url: string | null;
+            error: components["schemas"]["VideoError"] | null;
+            /** @description Seconds of the source that could not be decoded. */
+            damaged: [
+                number,
+                number
+            ][];
+            renditions: components["schemas"]["VideoRendition"][];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            version: number;
+            /** @description Whether a post shows it to everybody, whatever its own visibility is. */
+            is_shown_in_post: boolean;
+        };
         PaginatedCommentShapeList: {
             results: components["schemas"]["CommentShape"][];
             /** Format: uri */
@@ -710,6 +747,13 @@ export interface components {
         };
         PaginatedJobShapeList: {
             results: components["schemas"]["JobShape"][];
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+        };
+        PaginatedOwnVideoList: {
+            results: components["schemas"]["OwnVideo"][];
             /** Format: uri */
             next: string | null;
             /** Format: uri */
@@ -1152,7 +1196,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PaginatedVideoList"];
+                    "application/json": components["schemas"]["PaginatedOwnVideoList"];
                 };
             };
             default: components["responses"]["Problem"];

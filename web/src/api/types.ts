@@ -9,6 +9,7 @@ export type Visibility = Schemas["Visibility"];
 export type Me = Schemas["Account"];
 export type Rendition = Schemas["VideoRendition"];
 export type Video = Schemas["Video"];
+export type OwnVideo = Schemas["OwnVideo"];
 export type Post = Schemas["PostShape"];
 export type Comment = Schemas["CommentShape"];
 export type Config = Schemas["Config"];

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { api, explain, samePath } from "../api/client.ts";
-import type { Page, Progress, Video } from "../api/types.ts";
+import type { OwnVideo, Page, Progress, Video } from "../api/types.ts";
 import { useTopic } from "../live/index.ts";
 import type { WireMessage } from "../live/topic.ts";
 import { Age, Busy, PageTitle } from "../parts/basics.tsx";
@@ -14,12 +14,12 @@ import { Poster, StatusChip } from "../parts/poster.tsx";
 import { useSignedIn } from "../parts/signed-in.ts";
 import { toast } from "../parts/toasts.tsx";
 
-const videos = signal<Video[] | null>(null);
+const videos = signal<OwnVideo[] | null>(null);
 const next = signal<string | null>(null);
 
 async function load(url = "/api/local-videos/"): Promise<void> {
   try {
-    const page = await api.get<Page<Video>>(url);
+    const page = await api.get<Page<OwnVideo>>(url);
     const isFirst = url === "/api/local-videos/";
     videos.value = [...(isFirst ? [] : (videos.value ?? [])), ...page.results];
     next.value = page.next;
@@ -32,7 +32,7 @@ async function load(url = "/api/local-videos/"): Promise<void> {
 function takeUnfinished(data: unknown): void {
   const { videos: unfinished } = data as { videos: Video[] };
   const byId = new Map(unfinished.map((video) => [video.video_id, video]));
-  videos.value = videos.value?.map((video) => byId.get(video.video_id) ?? video) ?? null;
+  videos.value = videos.value?.map((video) => ({ ...video, ...byId.get(video.video_id) })) ?? null;
 }
 
 function hear({ type, data }: WireMessage): void {
@@ -76,7 +76,18 @@ const SEEN_BY: Record<string, string> = {
   private: "Only you",
 };
 
-function VideoItem({ video }: { video: Video }) {
+/** Who sees it. A post shows what it has to all its readers, whatever the video says by itself. */
+function SeenBy({ video: { visibility, is_shown_in_post } }: { video: OwnVideo }) {
+  const isNarrow = visibility === "private" || visibility === "followers";
+  if (isNarrow && is_shown_in_post) return <span class="chip">Everyone who sees its post</span>;
+  return (
+    <span class="chip">
+      {visibility === "private" && <Lock size={13} />} {SEEN_BY[visibility]}
+    </span>
+  );
+}
+
+function VideoItem({ video }: { video: OwnVideo }) {
   const [isAsking, setAsking] = useState(false);
   const name = video.title || video.filename;
   return (
@@ -94,9 +105,7 @@ function VideoItem({ video }: { video: Video }) {
             <Age of={video.created_at} />
           </span>
           {video.size_bytes ? <span>{bytes(video.size_bytes)}</span> : null}
-          <span class="chip">
-            {video.visibility === "private" && <Lock size={13} />} {SEEN_BY[video.visibility]}
-          </span>
+          <SeenBy video={video} />
         </p>
         {video.status === "failed" && (
           <p class="reason">{video.error?.detail ?? "It could not be used."}</p>

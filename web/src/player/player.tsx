@@ -1,6 +1,6 @@
 /** The player in a page: loads its code when first shown, and hands news of the video to it. */
 
-import { h } from "preact";
+import { h, type CSSProperties } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, explain } from "../api/client.ts";
 import type { Video } from "../api/types.ts";
@@ -8,11 +8,11 @@ import { Spinner } from "../parts/icons.tsx";
 import { toast } from "../parts/toasts.tsx";
 import type { ReelayPlayer } from "./element.ts";
 
-/** Wide as the page, never taller than most of the window; upright videos stay upright. */
-function shapeOf({ kind, width, height }: Video): string {
-  if (kind === "audio") return "16 / 5";
-  if (!width || !height) return "16 / 9";
-  return width >= height ? `${width} / ${height}` : "16 / 9";
+/** The shape of the picture, for watch.css; upright videos stand in a lying frame. */
+function shapeOf({ kind, width, height }: Video): CSSProperties {
+  const isLying = width && height && width >= height;
+  const [wide, tall] = kind === "audio" ? [16, 5] : isLying ? [width, height] : [16, 9];
+  return { aspectRatio: `${wide} / ${tall}`, "--ratio": `${wide / tall}` };
 }
 
 function Player({ video }: { video: Video & { playlist_url: string } }) {
@@ -44,7 +44,7 @@ function Player({ video }: { video: Video & { playlist_url: string } }) {
   if (!isLoaded) return <Stage video={video} />;
   return h("reelay-player", {
     ref: player,
-    style: { aspectRatio: shapeOf(video) },
+    style: shapeOf(video),
     role: "region",
     "data-kind": video.kind,
     "aria-label": `Player: ${video.title || video.filename}`,
@@ -55,7 +55,7 @@ function Player({ video }: { video: Video & { playlist_url: string } }) {
 function Stage({ video }: { video: Video }) {
   const isBad = video.status === "failed" || video.status === "cancelled";
   return (
-    <div class="stage" style={{ aspectRatio: shapeOf(video) }}>
+    <div class="stage" style={shapeOf(video)}>
       {video.poster_url && !isBad && <img src={video.poster_url} alt="" />}
       <div class="stage-words" role="status">
         {isBad ? (

@@ -114,7 +114,8 @@ function newUpload(item: Signal<Item>, chunkSize: number): tus.Upload {
       filename: file.name,
       filetype: file.type,
       title: details.title,
-      visibility: details.visibility,
+      // Who may see it is told with the other details: until then the server shows it to nobody,
+      // so that nothing is public while its owner is still choosing.
     },
     fingerprint: () => Promise.resolve(`${fingerprintPrefix()}${key}`),
     onBeforeRequest: (request) => request.setHeader("X-CSRFToken", csrfToken()),

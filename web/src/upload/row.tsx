@@ -84,6 +84,19 @@ const CHOICES: [Visibility, string][] = [
   ["private", "Only you"],
 ];
 
+/** What the choice means, said before it takes effect. */
+function whoSees(item: Item): string {
+  const { details: { visibility, share }, saved } = item;
+  const when = !saved ? "When it plays" : isDirty(item) ? "Once saved" : "Now";
+  const then = {
+    public: `everybody can watch it${share ? " and finds it on the front page" : ""}.`,
+    unlisted: "whoever has the link can watch it.",
+    followers: "your followers can watch it.",
+    private: "only you can watch it.",
+  }[visibility];
+  return `${when}, ${then}${saved || visibility === "private" ? "" : " Until then, only you can."}`;
+}
+
 function DetailsForm({ item }: { item: Signal<Item> }) {
   const { key, details, saved, postId, isSaving, isUnsaved, isEditing, made } = item.value;
   const set = (part: Partial<Details>) => change(item, { details: { ...details, ...part } });
@@ -119,6 +132,7 @@ function DetailsForm({ item }: { item: Signal<Item> }) {
         <select
           class="input"
           id={id("who")}
+          aria-describedby={id("who-hint")}
           value={details.visibility}
           onChange={(event) => set({ visibility: event.currentTarget.value as Visibility })}
         >
@@ -129,6 +143,9 @@ function DetailsForm({ item }: { item: Signal<Item> }) {
           ))}
         </select>
       </div>
+      <p class="hint wide" id={id("who-hint")}>
+        {whoSees(item.value)}
+      </p>
       <div class="field wide">
         <label for={id("text")}>Caption</label>
         <textarea
