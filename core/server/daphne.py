@@ -100,6 +100,7 @@ class StreamingServer(daphne.server.Server):  # type: ignore[misc]  # Daphne is 
             allowNullOrigin=True,
             # Say why: drop the connection only when the client does not answer the close.
             failByDrop=False,
+            closeHandshakeTimeout=self.limits.close_seconds,
             openHandshakeTimeout=self.websocket_handshake_timeout,
         )
 

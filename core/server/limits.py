@@ -33,6 +33,9 @@ class Limits:
     message_bytes: int = 16 * KiB
     #: What may wait for the client of a WebSocket before it is dropped.
     unsent_message_bytes: int = 512 * KiB
+    #: How long the client of a WebSocket has to read the rest of what was sent, with the reason of
+    #: the close behind it, before it is cut off.
+    close_seconds: float = 5
     #: After SIGTERM: sockets are closed over this time, requests finish within this time,
     #: and then the applications have this long to put away what they hold.
     drain_spread_seconds: float = 3
