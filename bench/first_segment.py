@@ -181,7 +181,10 @@ def first_segment(viewer: Viewer, clip: Path) -> tuple[float, str, tuple[Variant
 
 
 def clips(folder: Path, seconds: int) -> tuple[Path, Path]:
-    """A minute that has to be encoded, and twenty of them."""
+    """A minute that has to be encoded, and twenty of them.
+
+    The sound is encoded anew, without the gaps that repeating leaves: a recording has none.
+    """
     clip, _ = bench_clip(folder, seconds=seconds)
     short, long = folder / f"turned-{clip.stem}.mp4", folder / f"long-{clip.stem}.mp4"
     repeats = max(round(_LONG_REPEATS * 60 / seconds), 1)
@@ -189,7 +192,8 @@ def clips(folder: Path, seconds: int) -> tuple[Path, Path]:
         if not target.exists():
             command = [ffmpeg_binary(), "-nostdin", "-v", "error", "-y", "-stream_loop"]
             command += [str(times - 1), "-display_rotation", "180", "-i", str(clip)]
-            command += ["-c", "copy", "-movflags", "+faststart", str(target)]
+            command += ["-c:v", "copy", "-c:a", "aac", "-b:a", "128k", "-af", "aresample=async=1"]
+            command += ["-movflags", "+faststart", str(target)]
             subprocess.run(command, check=True)
     return short, long
 

@@ -63,19 +63,26 @@ def make_piece(
 ) -> list[MadeSegment]:
     """Encode piece `number` for all `rungs` with one decode: {rung}-{number}.m4s in `work_dir`.
 
-    `on_progress` gets the part of the piece that is done, from 0 to 1. Raises DamagedPiece when
-    the frames are not those of the plan. With `tolerate_damage` the piece is made from the frames
-    there are, or as one still picture, and joins all the same.
+    `on_progress` gets the part of the piece that is done, from 0 to 1, never going back. Raises
+    DamagedPiece when the frames are not those of the plan. With `tolerate_damage` the piece is made
+    from the frames there are, or as one still picture, and joins all the same.
     """
     video = _video(plan)
     wanted = [rung for rung in video.rungs if rung.name in rungs and not rung.is_copy]
     duration = plan.segments(wanted[0].name)[number].duration_seconds
+    done = 0.0
+
+    def tell(seconds: float) -> None:
+        # FFmpeg tells of the output that is furthest behind, and goes back when one begins late.
+        nonlocal done
+        done = max(done, _part_done(plan, number, seconds))
+        on_progress(done)
 
     def encode(argv: list[str]) -> None:
         run(
             argv,
             timeout_seconds=max(duration * _SLOWEST, _LEAST_TIMEOUT_SECONDS),
-            on_progress=lambda seconds: on_progress(_part_done(plan, number, seconds)),
+            on_progress=tell,
             background=background,
         )
 

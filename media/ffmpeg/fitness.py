@@ -8,6 +8,7 @@ no frame that is decoded after a keyframe but shown before it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import sub
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,7 @@ def _why_indexed_keyframes_are_not_copied(source: Inspector) -> str:
 def _drift(times: Sequence[int]) -> int:
     """How far timestamps stray from one frame after the other, in samples."""
     exact = range(times[0], times[0] + len(times) * _AAC_FRAME_SAMPLES, _AAC_FRAME_SAMPLES)
-    strays = [time - should for time, should in zip(times, exact, strict=True)]
+    strays: list[int] = list(map(sub, times, exact))
     return max(strays) - min(strays)
 
 

@@ -259,8 +259,7 @@ class _Inspector:
 
     def send_timeline(self, kind: str, stream: Any, refusal: str) -> None:
         packets = self.packets[stream.index]
-        rows = packets.presented()
-        frames, sizes = array("q", (t for t, _ in rows)), array("q", (s for _, s in rows))
+        frames, sizes = packets.presented()
         can_seek = kind == "video" and self.container not in _NEVER_SOUGHT
         keys = array("q", packets.keys() if can_seek else ())
         step = packets.last_duration

@@ -11,6 +11,7 @@ import sys
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 
 from media.ffmpeg.boxes import find
@@ -72,11 +73,12 @@ def track_table(moov: bytes, index: int) -> TrackTable | None:
         time += count * delta
     offsets = array("q")
     for table in found[b"ctts"]:
-        for count, offset in _pairs(table, ">Ii"):
-            if len(offsets) + count > len(times):
-                return None
-            offsets.extend([offset] * count)
-    offsets.extend([0] * (len(times) - len(offsets)))
+        rows = _numbers(table, "i", columns=2)
+        counts, values = rows[::2], rows[1::2]
+        if min(counts, default=0) < 0 or sum(counts) > len(times):
+            return None
+        offsets.extend(chain.from_iterable(map(repeat, values, counts)))
+    offsets.extend(repeat(0, len(times) - len(offsets)))
     sizes = _numbers(found[b"stsz"][0][4:])
     if len(sizes) != len(times):
         return None
@@ -98,14 +100,14 @@ def track_table(moov: bytes, index: int) -> TrackTable | None:
     )
 
 
-def _numbers(table: bytes) -> array[int]:
-    """The entries of a table of 32-bit numbers that begins with their number."""
-    count = int.from_bytes(table[:4], "big")
-    rows = array("I")
-    rows.frombytes(table[4 : 4 + 4 * count][: (len(table) - 4) // 4 * 4])
+def _numbers(table: bytes, kind: str = "I", *, columns: int = 1) -> array[int]:
+    """The entries of a table of 32-bit numbers that begins with the number of its rows."""
+    width = 4 * columns
+    body = table[4 : 4 + width * int.from_bytes(table[:4], "big")]
+    entries: array[int] = array(kind, body[: len(body) // width * width])
     if sys.byteorder == "little":
-        rows.byteswap()
-    return array("q", rows)
+        entries.byteswap()
+    return array("q", entries)
 
 
 def _pairs(table: bytes, layout: str) -> Iterator[tuple[int, int]]:

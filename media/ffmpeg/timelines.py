@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import add
@@ -49,17 +49,20 @@ class Packets:
         self.sizes.append(packet.size)
         self.last_duration = packet.duration or self.last_duration
 
-    def presented(self) -> list[tuple[int, int]]:
+    def presented(self) -> tuple[array[int], array[int]]:
         """Timestamp and size of each packet that is shown, in the order of showing.
 
         What is shown before the first keyframe cannot be decoded and is left out.
         """
-        first = self.shown_at[self.key_indexes[0]] if self.key_indexes else None
-        rows = list(zip(self.shown_at, self.sizes, strict=True))
+        order: Iterable[int] = range(len(self.shown_at))
         if self.discarded:
-            rows = [row for index, row in enumerate(rows) if index not in self.discarded]
-        rows.sort()
-        return rows if first is None else rows[bisect_left(rows, (first, 0)) :]
+            order = [index for index in order if index not in self.discarded]
+        order = sorted(order, key=self.shown_at.__getitem__)
+        times = array("q", map(self.shown_at.__getitem__, order))
+        sizes = array("q", map(self.sizes.__getitem__, order))
+        first = self.shown_at[self.key_indexes[0]] if self.key_indexes else None
+        start = 0 if first is None else bisect_left(times, first)
+        return times[start:], sizes[start:]
 
     def keys(self) -> list[int]:
         """Timestamps of all keyframes, ascending, discarded ones included."""
@@ -127,7 +130,7 @@ def settle(packets: Packets, sample: Packets) -> bool:
         return False
     shift = sample.shown_at[0] - packets.shown_at[0]
     if shift:
-        packets.shown_at = array("q", (time + shift for time in packets.shown_at))
+        packets.shown_at = array("q", map(shift.__add__, packets.shown_at))
     count = len(sample.shown_at)
     keys = [index for index in packets.key_indexes if index < count]
     return (

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 #: How often whoever takes the batches may look at something else, at least.
 LOOK_UP_SECONDS = 0.1
 #: How many segments a run may be ahead of what has not begun yet.
-AHEAD_SEGMENTS = 5
+AHEAD_SEGMENTS = 2
 
 
 class _Enough(Exception):
@@ -137,22 +137,33 @@ class HeadStart:
 
     def _run(self, make: Callable[..., int], rung: str) -> None:
         first, last = self._missing[rung][0]
+        ahead = min(first + AHEAD_SEGMENTS, last)
 
         def on_segment(segment: MadeSegment) -> bool:
             self._check()
             self._made.put(segment)
-            if segment.number >= first + AHEAD_SEGMENTS:
+            if segment.number == ahead:
                 self._wait_until_all_began()
             return not self._yielding.is_set()
 
-        make(
-            self._source,
-            plan=self._plan,
-            work_dir=self._folder,
-            on_segment=on_segment,
-            first=first,
-            last=last,
-        )
+        # An encoder is held up by whoever takes its sound, and goes on where it was. Copying is
+        # not, but packets can be cut anywhere without a trace: it begins with a run of its own.
+        ranges = [(first, ahead), (ahead + 1, last)] if self._is_copied(rung) else [(first, last)]
+        for start, end in ranges:
+            if start <= end and not self._yielding.is_set():
+                make(
+                    self._source,
+                    plan=self._plan,
+                    work_dir=self._folder,
+                    on_segment=on_segment,
+                    first=start,
+                    last=end,
+                )
+
+    def _is_copied(self, rung: str) -> bool:
+        if rung == AUDIO:
+            return self._plan.audio is not None and self._plan.audio.is_copy
+        return rung == self._plan.copied_rung
 
     def _wait_until_all_began(self) -> None:
         while not self._all_began.wait(LOOK_UP_SECONDS):

@@ -59,4 +59,4 @@ def test_what_is_shown_before_the_first_keyframe_is_left_out() -> None:
         sizes=array("q", [9, 8, 7, 6]),
         key_indexes=array("q", [0]),
     )
-    assert packets.presented() == [(2, 9), (3, 6)]
+    assert packets.presented() == (array("q", [2, 3]), array("q", [9, 6]))
