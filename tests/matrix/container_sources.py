@@ -59,6 +59,23 @@ def joined_streams(path: Path) -> None:
     path.write_bytes(b"".join(parts))
 
 
+def resized(path: Path) -> None:
+    """A transport stream whose picture becomes half as large on the way (video calls)."""
+    parts = []
+    for number, size in enumerate(((320, 180), (160, 90))):
+        part = path.with_name(f"part{number}.ts")
+        film(
+            part,
+            *("-output_ts_offset", str(2 * number)),
+            numbers=range(50 * number, 50 * number + 50),
+            size=size,
+            video=(*X264, "-bf", "0"),
+            sound=None,
+        )
+        parts.append(part.read_bytes())
+    path.write_bytes(b"".join(parts))
+
+
 def lossy_stream(path: Path) -> None:
     """A transport stream without some of its packets, as a bad aerial gives it."""
     data = film(path.with_name("whole.ts"), video=_MPEG2, audio=("-c:a", "mp2")).read_bytes()
@@ -133,6 +150,14 @@ CONTAINERS = (
         is_copied=True,
     ),
     _codec("transport-stream", "H.264 in MPEG-TS", "a.ts", is_copied=True),
+    Source(
+        name="changing-size",
+        about="MPEG-TS whose picture becomes half as large on the way (video calls)",
+        filename="a.ts",
+        make=resized,
+        beeps=(),
+        frame_tolerance_ms=45,
+    ),
     _codec(
         "avi",
         "MPEG-4 and AC-3 in AVI",
@@ -165,6 +190,15 @@ CONTAINERS = (
         "a.webm",
         video=_VP8,
         audio=("-c:a", "libvorbis"),
+        filters=_BT601,
+    ),
+    _codec(
+        "webm-recorded",
+        "VP8 and Opus as browsers record them: no index, no duration",
+        "a.webm",
+        *("-f", "webm", "-live", "1"),
+        video=_VP8,
+        audio=_OPUS,
         filters=_BT601,
     ),
     _codec("webm-vp9", "VP9 and Opus", "a.webm", video=VP9, audio=_OPUS),

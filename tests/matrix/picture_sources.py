@@ -196,6 +196,28 @@ TIMES = (
         rate=_NTSC_FILM,
     ),
     Source(
+        name="paused",
+        about="a recording that was paused for ten seconds, sound as well",
+        filename="a.mp4",
+        make=lambda path: film(
+            path,
+            *("-af", r"asetpts=if(gte(T\,2)\,PTS+10/TB\,PTS)", "-fps_mode", "vfr"),
+            numbers=[*range(50), *range(300, 350)],
+            filters=rf"setpts=if(gte(N\,50)\,PTS+10/TB\,PTS),{BT709}",
+        ),
+        frames=[*range(50), *range(300, 350)],
+        beeps=(0.5, 1.5, 12.5, 13.5),
+    ),
+    Source(
+        name="slides",
+        about="one frame a second",
+        filename="a.mkv",
+        make=lambda path: film(path, numbers=range(20), rate="1", sound=every_second(20)),
+        frames=range(20),
+        rate=Fraction(1),
+        beeps=tuple(n + 0.5 for n in range(20)),
+    ),
+    Source(
         name="one-frame",
         about="a single frame",
         filename="a.mp4",

@@ -34,6 +34,16 @@ def covered(path: Path, *audio: str) -> None:
     )
 
 
+def two_tracks(path: Path) -> None:
+    """A film with a silent track, and after it the one that is to be heard."""
+    heard = film(path.with_name("heard.mkv"))
+    ffmpeg(
+        *("-i", str(heard), "-f", "lavfi", "-i", "anullsrc=r=48000:cl=mono:d=4"),
+        *("-map", "0:v", "-map", "1:a", "-map", "0:a", "-c:v", "copy", *AAC),
+        *("-disposition:a:0", "0", "-disposition:a:1", "default", str(path)),
+    )
+
+
 def _alone(name: str, about: str, filename: str, *arguments: str) -> Source:
     return Source(
         name=name,
@@ -123,6 +133,23 @@ BESIDE_A_PICTURE = (
         beeps=(0.5, 1.5),
         is_copied=True,
     ),
+    Source(
+        name="two-tracks",
+        about="two tracks of sound, the second of which is the default",
+        filename="a.mp4",
+        make=two_tracks,
+        is_copied=True,
+    ),
+    Source(
+        name="sound-gap",
+        about="sound that pauses for a second while the picture goes on",
+        filename="a.mp4",
+        make=lambda path: film(
+            path, "-af", r"asetpts=if(gte(T\,2)\,PTS+1/TB\,PTS)", sound=every_second(3)
+        ),
+        beeps=(0.5, 1.5, 3.5),
+        is_copied=True,
+    ),
     _encoded("5.1-aac", "six channels, AAC", "a.mp4", *AAC, "-ac", "6"),
     _encoded("5.1-ac3", "six channels, AC-3 in Matroska", "a.mkv", "-c:a", "ac3", "-ac", "6"),
     _encoded("5.1-eac3", "six channels, E-AC-3", "a.mp4", "-c:a", "eac3", "-ac", "6"),
@@ -139,6 +166,8 @@ ALONE = (
     _alone("m4a", "AAC alone: it is copied", "a.m4a", *AAC),
     _alone("mp3", "MP3", "a.mp3", "-c:a", "libmp3lame", "-ar", "44100"),
     _alone("flac", "FLAC", "a.flac", "-c:a", "flac", "-ar", "44100"),
+    _alone("adts", "raw AAC", "a.aac", *AAC),
+    _alone("webm-sound", "Opus in WebM", "a.webm", "-c:a", "libopus"),
     _alone("opus", "Opus in Ogg", "a.opus", "-c:a", "libopus"),
     _alone("vorbis", "Vorbis in Ogg", "a.ogg", "-c:a", "libvorbis"),
     _alone(
