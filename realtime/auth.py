@@ -16,22 +16,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.core import signing
 from django.http import parse_cookie
 from django.http.request import split_domain_port, validate_host
 
-from core.errors import Forbidden, Unauthenticated
+from core.errors import Forbidden
 from core.origins import Origin, parse_origin
+from realtime import tickets
 from realtime.protocol import SUBPROTOCOL
 from users import authentication, sessions
 from users.models import User
 
 Scope = Mapping[str, Any]
 #: Asks a blocking question in a thread: `Hub.read`.
-Read = Callable[..., Awaitable[User | None]]
+Read = Callable[..., Awaitable[Any]]
 
-#: How long a ticket may take from `POST /api/ws-ticket/` to the handshake.
-TICKET_SECONDS = 60
 _TICKET_PREFIX = "ticket."
 
 
@@ -53,7 +51,8 @@ class Caller:
 async def identify(scope: Scope, read: Read) -> Caller:
     """Who opens this socket. Raises ForeignOrigin, or Unauthenticated for a proof that is no good.
 
-    A ticket costs no query; a token or a session one, in a thread.
+    A ticket costs no query; a token or a session one, in a thread. Raises Unavailable where that
+    cannot be asked now.
     """
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
     origin = headers.get(b"origin")
@@ -61,7 +60,9 @@ async def identify(scope: Scope, read: Read) -> Caller:
         raise ForeignOrigin
     for offered in scope.get("subprotocols") or ():
         if offered.startswith(_TICKET_PREFIX):
-            return Caller(user_id=holder_of(offered.removeprefix(_TICKET_PREFIX)))
+            ticket = tickets.check(offered.removeprefix(_TICKET_PREFIX))
+            await read(tickets.use_up, ticket)
+            return Caller(user_id=ticket.user_id)
     scheme, _, token = headers.get(b"authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return Caller(user_id=_id(await read(authentication.account_of_token, token.strip())))
@@ -104,24 +105,3 @@ def _own(scope: Scope, headers: Mapping[bytes, str]) -> Origin | None:
         name = proxy_says[0].removeprefix("HTTP_").replace("_", "-").lower().encode()
         secure = headers.get(name, "").split(",")[0].strip() == proxy_says[1]
     return parse_origin(f"{'https' if secure else 'http'}://{host}")
-
-
-# --- Tickets --------------------------------------------------------------------------------------
-
-
-def _signer() -> signing.TimestampSigner:
-    # The subprotocol header is made of tokens (RFC 9110, 5.6.2): a colon is not allowed in them.
-    return signing.TimestampSigner(salt="realtime.ticket", sep=".")
-
-
-def issue_ticket(user: User) -> str:
-    """A ticket for one handshake of `user`, to be offered as subprotocol `ticket.<ticket>`."""
-    return _signer().sign_object(str(user.pk))
-
-
-def holder_of(ticket: str) -> uuid.UUID:
-    """Whose ticket it is; no query. Raises Unauthenticated for one that is old or not ours."""
-    try:
-        return uuid.UUID(str(_signer().unsign_object(ticket, max_age=TICKET_SECONDS)))
-    except (signing.BadSignature, ValueError, TypeError):
-        raise Unauthenticated("The ticket is too old or not valid.") from None

@@ -61,6 +61,10 @@ async def live_socket(scope: Scope, receive: Receive, send: Send) -> None:
     except Unauthenticated:
         await send({"type": "websocket.accept", "subprotocol": subprotocol_of(scope)})
         return await send({"type": "websocket.close", "code": int(CloseCode.SIGN_IN)})
+    except Unavailable:
+        # Refused, it would look like a foreign origin; so the client knows to come again.
+        await send({"type": "websocket.accept", "subprotocol": subprotocol_of(scope)})
+        return await send({"type": "websocket.close", "code": int(CloseCode.GOING_AWAY)})
     except AppError:
         # Before the handshake a close is an answer of 403.
         return await send({"type": "websocket.close", "code": int(CloseCode.NOT_ALLOWED)})

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from realtime.auth import TICKET_SECONDS, issue_ticket
+from realtime import tickets
 from users.authentication import signed_in
 
 ASYNCAPI = Path(__file__).parent / "asyncapi.yaml"
@@ -30,8 +30,8 @@ class Ticket(APIView):
     )
     def post(self, request: Request) -> Response:
         """Issue a ticket, to be offered as subprotocol `ticket.<ticket>` within `expires_in` s."""
-        ticket = issue_ticket(signed_in(request))
-        return Response({"ticket": ticket, "expires_in": TICKET_SECONDS})
+        ticket = tickets.issue(signed_in(request))
+        return Response({"ticket": ticket, "expires_in": tickets.TICKET_SECONDS})
 
 
 def asyncapi(request: HttpRequest) -> HttpResponse:

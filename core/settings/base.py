@@ -131,10 +131,17 @@ CHANNEL_LAYERS: dict[str, Any] = {
     )
 }
 
-# --- Cache: what throttles count ------------------------------------------------------------
+# --- Cache: what throttles count, and which tickets are used --------------------------------
 
+# Beyond so many entries the cache of a single process forgets, whatever they were kept for.
+CACHES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 50_000},
+    }
+}
 if REDIS_URL:
-    CACHES: dict[str, Any] = {
+    CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": REDIS_URL,

@@ -50,6 +50,13 @@ async def test_a_ticket_signs_in_with_and_without_an_origin(stage: Stage) -> Non
             await opened.follow(topic)
 
 
+async def test_a_ticket_works_once(stage: Stage) -> None:
+    ticket = stage.ticket(stage.author)
+    async with line(stage.product, ticket=ticket), line(stage.product, ticket=ticket) as again:
+        await again.socket.wait_closed()
+        assert again.socket.close_code == 4401
+
+
 @pytest.mark.parametrize("ticket", ["nonsense", "a.b.c", "e30.1xUkL0.7Vpx3AErtvphqly-gPLbPNL6c7X"])
 async def test_a_ticket_that_is_not_ours_closes_with_4401(stage: Stage, ticket: str) -> None:
     async with line(stage.product, ticket=ticket) as opened:
