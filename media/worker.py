@@ -9,6 +9,7 @@ from core.logging import request_id
 from media.ffmpeg.errors import FFmpegError, UnreadableMedia
 from media.jobs.claim import Claim, LeaseLost, Stopping, claim_job
 from media.jobs.heartbeat import Heartbeat
+from media.store import store
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,9 @@ def _perform(claim: Claim, perform: Perform, about: dict[str, str]) -> None:
         if claim.is_stopping:
             # Our own SIGTERM killed its process: that says nothing about the job.
             claim.hand_back()
+        elif _is_disk_full():
+            logger.warning("no space left", exc_info=error, extra=about)
+            claim.put_off("out-of-space", "The disk of the server is full; this waits for room.")
         elif isinstance(error, FFmpegError):
             logger.warning("job failed", exc_info=error, extra=about)
             claim.try_again("encoding-failed", "This part of the video could not be encoded.")
@@ -60,6 +64,14 @@ def _perform(claim: Claim, perform: Perform, about: dict[str, str]) -> None:
             # Whatever it is, the job is tried again and then shown as failed; the log has it all.
             logger.exception("job failed for a mistake of ours", extra=about)
             claim.try_again("internal-error", "Something went wrong on our side.")
+
+
+def _is_disk_full() -> bool:
+    """Whether a failure says more about the disk than about the job."""
+    try:
+        return store().free_bytes() == 0
+    except OSError:
+        return False  # The store is away altogether: that is counted as a failure.
 
 
 def work_once(*, worker: str, perform: Perform, urgent_only: bool = False) -> bool:

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 #: A job that failed waits 1, 2, 4 … seconds before it is tried again, at most so many.
 BACK_OFF_MAX_SECONDS = 60.0
+#: How long a job waits for what it cannot do without, such as room on the disk.
+PUT_OFF_SECONDS = 30.0
 #: How often a claim looks again when others take what it has just seen.
 TRIES = 5
 #: What a viewer waits for has this priority, and goes on whatever is bounded or paused.
@@ -324,6 +326,12 @@ class Claim:
                     error_code=code[:50],
                     error_detail=detail[:500],
                 )
+
+    def put_off(self, code: str, detail: str) -> None:
+        """Queue the job once more after a while, for a reason that costs it none of its tries."""
+        self._requeue(
+            run_after=in_seconds(PUT_OFF_SECONDS), error_code=code[:50], error_detail=detail[:500]
+        )
 
     def hand_back(self) -> None:
         """Put the job back as it was: neither a failure nor a loss."""

@@ -10,6 +10,12 @@ _ADVICE = {
         "Try again. If it fails once more, tell whoever runs this site; "
         "the log has the details under the id of the job."
     ),
+    "out-of-space": (
+        "It goes on by itself when there is room, which whoever runs this site has to make."
+    ),
+    "source-lost": (
+        "Ask whoever runs this site to bring the file back, and try again; or upload it once more."
+    ),
     "worker-vanished": (
         "Try again later. If it happens once more, this file needs more memory "
         "than the machine has; a smaller export may work."

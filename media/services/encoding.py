@@ -45,8 +45,9 @@ def perform(claim: Claim) -> None:
     """Do the job of `claim`; the worker calls this for every kind, and records how it ended."""
     try:
         _KINDS[claim.job.kind](claim)
-    except LeaseLost:
-        # If the media file was deleted meanwhile, what was published since belongs to nobody.
+    except (LeaseLost, FFmpegError):
+        # If the media file was deleted meanwhile, what was published since belongs to nobody; that
+        # its source is gone may be how this job has noticed.
         deletion.remove_leftovers(claim.job.media_file_id)
         raise
 
@@ -115,8 +116,10 @@ def make_piece(
             background=background,
         )
         try:
-            # What ended the process the last time may well be these seconds of the source.
-            made = encode_piece(tolerate_damage=work.claim.job.failures > 0)
+            # What ended the process the last time may well be these seconds of the source. Not on a
+            # full disk: there a still would stand for ever in the place of a good picture.
+            is_suspect = work.claim.job.failures > 0 and store().free_bytes() > 0
+            made = encode_piece(tolerate_damage=is_suspect)
         except DamagedPiece as error:
             logger.warning("damaged", extra={"media": str(work.media_id), "reason": str(error)})
             made = encode_piece(tolerate_damage=True)

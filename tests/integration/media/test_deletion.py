@@ -10,11 +10,13 @@ import pytest
 from core import events
 from media.events import MediaDeleted
 from media.ffmpeg import encode
+from media.ffmpeg.errors import ToolFailed
 from media.models import Job, MediaFile
 from media.selectors import VideoNotFound
 from media.services.deletion import delete_media, sweep_orphans
+from media.services.on_demand import request_segment
 from media.services.ownership import NotYourVideo
-from media.store import hls_folder, source_folder, store
+from media.store import hls_folder, segment_key, source_folder, store
 from tests.factories.jobs import make_owner
 from tests.factories.media import (
     Planned,
@@ -78,6 +80,23 @@ def test_a_video_deleted_while_it_is_made_leaves_nothing(
     work_off()
     assert objects_of(media_file) == []
     assert list((media_root / ".work").iterdir()) == []
+
+
+def test_a_job_that_fails_because_its_video_was_deleted_leaves_nothing(
+    planned: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media_file = make_planned(planned)
+    owner = media_file.owner
+
+    def make_piece(source: Path, **arguments: Any) -> Any:
+        delete_media(actor=owner, media_id=media_file.pk)
+        store().put_bytes(segment_key(media_file.pk, 1, "72p", 1), b"published a moment too late")
+        raise ToolFailed("no such file")
+
+    monkeypatch.setattr(encode, "make_piece", make_piece)
+    request_segment(media_id=media_file.pk, plan_number=1, rung="72p", number=1)
+    work_off()
+    assert objects_of(media_file) == []
 
 
 def test_only_the_owner_may_delete(planned: Planned) -> None:

@@ -214,6 +214,28 @@ def test_damaged_seconds_are_told_and_the_video_completes(
     assert (shape["status"], shape["damaged"]) == ("completed", [[start, end]])
 
 
+@pytest.mark.parametrize(("reserve_bytes", "is_tolerated"), [(0, True), (1 << 60, False)])
+def test_after_a_failure_damage_is_made_up_for_unless_the_disk_is_full(
+    planned: Planned,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+    reserve_bytes: int,
+    is_tolerated: bool,
+) -> None:
+    told: list[bool] = []
+
+    def make_piece(source: Path, **arguments: Any) -> Any:
+        told.append(arguments["tolerate_damage"])
+        raise ToolFailed("no luck")
+
+    settings.STORAGE_RESERVE_BYTES = reserve_bytes
+    monkeypatch.setattr(encode, "make_piece", make_piece)
+    request(make_planned(planned), 2)
+    Job.objects.update(failures=1)
+    work_off()
+    assert told == [is_tolerated]
+
+
 def test_a_job_that_fails_for_good_shows_on_its_video(
     planned: Planned, monkeypatch: pytest.MonkeyPatch
 ) -> None:

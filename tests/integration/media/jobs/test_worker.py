@@ -3,12 +3,15 @@
 from collections.abc import Callable
 
 import pytest
+from django.db.models.functions import Now
+from pytest_django import Settings
 
 from media import worker
 from media.ffmpeg.errors import ToolFailed, UnreadableMedia
 from media.jobs import queue
 from media.jobs.claim import Claim, LeaseLost, Stopping
 from media.models import Job
+from media.storage.local import LocalStore
 from media.tasks import work
 from tests.factories.jobs import claim, make_job
 
@@ -51,6 +54,22 @@ def test_a_failed_tool_is_tried_again_and_its_log_is_not_shown_to_people() -> No
     job = do(raising(ToolFailed("exit 1", log="/srv/reelay/secret.mp4: no such file")))
     assert (job.state, job.failures, job.error_code) == ("queued", 1, "encoding-failed")
     assert "/srv" not in job.error_detail
+
+
+@pytest.mark.parametrize("error", [ToolFailed("exit 1"), OSError(28, "No space left on device")])
+def test_a_failure_on_a_full_disk_costs_no_try(settings: Settings, error: Exception) -> None:
+    settings.STORAGE_RESERVE_BYTES = 1 << 60
+    job = do(raising(error))
+    assert (job.state, job.failures, job.error_code) == ("queued", 0, "out-of-space")
+    assert Job.objects.filter(run_after__gt=Now()).exists()
+
+
+def test_a_store_that_is_away_is_a_failure_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def free_bytes(_store: LocalStore) -> int:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(LocalStore, "free_bytes", free_bytes)
+    assert do(raising(ToolFailed("exit 1"))).failures == 1
 
 
 def test_a_mistake_of_ours_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
