@@ -1,5 +1,6 @@
 """Who may open a socket, and as whom."""
 
+import asyncio
 import http.cookiejar
 import json
 import urllib.request
@@ -53,7 +54,7 @@ async def test_a_ticket_signs_in_with_and_without_an_origin(stage: Stage) -> Non
 async def test_a_ticket_works_once(stage: Stage) -> None:
     ticket = stage.ticket(stage.author)
     async with line(stage.product, ticket=ticket), line(stage.product, ticket=ticket) as again:
-        await again.socket.wait_closed()
+        await asyncio.wait_for(again.socket.wait_closed(), 10)
         assert again.socket.close_code == 4401
 
 
