@@ -164,6 +164,7 @@ urlpatterns = [
     path("register", page, {"title": "Create an account"}),
     path("upload", page, {"title": "Upload"}),
     path("videos", page, {"title": "Your videos"}),
+    path("queue", page, {"title": "Queue"}),
     path("p/<uuid:post_id>", post_page),
     path("v/<uuid:video_id>", video_page),
     # With DEBUG on, Django would answer with a page about itself.

@@ -342,6 +342,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "Role": "users.models.Role",
+        "JobKind": "media.models.job.Job.Kind",
         "Visibility": "media.models.Visibility",
         "PostVisibility": "posts.serializers.VISIBILITIES",
         "VideoKindEnum": "media.models.MediaFile.Kind",

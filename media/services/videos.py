@@ -5,6 +5,8 @@ import uuid
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
+from core.states import IllegalTransition
+from media.jobs import queue
 from media.models import MediaFile, Visibility
 from media.selectors import get_media_file
 from media.services import ingest
@@ -49,4 +51,19 @@ def retry(*, actor: AbstractBaseUser, media_id: uuid.UUID) -> MediaFile:
     Raises IllegalTransition in any other state.
     """
     ingest.start_again(media_file=get_own(actor=actor, media_id=media_id))
+    return get_media_file(viewer=actor, media_id=media_id)
+
+
+@transaction.atomic
+def cancel(*, actor: AbstractBaseUser, media_id: uuid.UUID) -> MediaFile:
+    """End all work on a media file that waits or is made; what is made already stays.
+
+    Twice is once. Raises IllegalTransition for one that has come to its end, or arrives still.
+    """
+    media_file = lock(get_own(actor=actor, media_id=media_id).pk)
+    if media_file.state in ("in_queue", "processing"):
+        queue.cancel_jobs(media_file)
+        announce(media_file, state="cancelled")
+    elif media_file.state != "cancelled":
+        raise IllegalTransition("Only what waits or is being made can be cancelled.")
     return get_media_file(viewer=actor, media_id=media_id)

@@ -58,6 +58,19 @@ class RetryVideo(APIView):
         return Response(selectors.media_shapes([media_file])[0])
 
 
+class CancelVideo(APIView):
+    """An end to the work."""
+
+    throttle_classes = (Throttle,)
+    throttle_scope = "write"
+
+    @extend_schema(request=None, responses=Video)
+    def post(self, request: Request, video_id: UUID) -> Response:
+        """End all work on a video that waits or is being made; what is made already stays."""
+        media_file = videos.cancel(actor=signed_in(request), media_id=video_id)
+        return Response(selectors.media_shapes([media_file])[0])
+
+
 class LocalVideos(GenericAPIView[Any]):
     """One's own videos."""
 

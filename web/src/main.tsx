@@ -8,6 +8,7 @@ import "./styles/feed.css";
 import "./styles/forms.css";
 import "./styles/upload.css";
 import "./styles/watch.css";
+import "./styles/queue.css";
 
 import { render } from "preact";
 import { ConnectionChip } from "./parts/connection.tsx";
@@ -22,6 +23,7 @@ import { loadMe } from "./session.ts";
 
 const Upload = lazy(() => import("./pages/upload.tsx"));
 const Videos = lazy(() => import("./pages/videos.tsx"));
+const Queue = lazy(() => import("./pages/queue.tsx"));
 const WatchPost = lazy(() => import("./pages/watch-post.tsx"));
 const WatchVideo = lazy(() => import("./pages/watch-video.tsx"));
 
@@ -37,6 +39,8 @@ function page(pathname: string) {
       return <Upload />;
     case "/videos":
       return <Videos />;
+    case "/queue":
+      return <Queue />;
   }
   const [, kind, id] = /^\/(p|v)\/([0-9a-f-]{36})\/?$/.exec(pathname) ?? [];
   if (kind === "p" && id) return <WatchPost key={id} id={id} />;

@@ -45,6 +45,11 @@ export async function signOut(): Promise<void> {
   navigate("/");
 }
 
+/** Whether somebody is one of those who run the instance. */
+export function mayRun(user: Me): boolean {
+  return user.role === "admin" || user.role === "super_admin";
+}
+
 let config: Promise<Config> | undefined;
 
 /** The limits of this server; asked for once. */

@@ -25,7 +25,7 @@ def make_user(name: str = "ada") -> User:
 
 
 def test_every_route_of_the_client_is_one_document_with_the_built_files(client: Client) -> None:
-    for route in ("/", "/login", "/register", "/upload", "/videos"):
+    for route in ("/", "/login", "/register", "/upload", "/videos", "/queue"):
         page = client.get(route)
         assert page.status_code == 200
         assert b'src="/static/assets/main-abcdefgh.js"' in page.content

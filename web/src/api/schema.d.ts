@@ -96,8 +96,76 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Jobs, newest first, of one video or in one state where that is asked for. */
+        /** @description Jobs, newest first: of one video or owner, of one kind, in one state where asked for. */
         get: operations["jobs_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/queue/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The whole queue at a glance, for administrators. */
+        get: operations["jobs_queue_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/queue/pause/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Begin nothing more but what viewers wait for; what runs is finished. Administrators. */
+        post: operations["jobs_queue_pause_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/queue/resume/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Go on after a pause. Administrators. */
+        post: operations["jobs_queue_resume_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The job, with its place in the queue while it waits. */
+        get: operations["jobs_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -390,6 +458,23 @@ export interface paths {
         patch: operations["videos_partial_update"];
         trace?: never;
     };
+    "/api/videos/{video_id}/cancel/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description End all work on a video that waits or is being made; what is made already stays. */
+        post: operations["videos_cancel_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/videos/{video_id}/retry/": {
         parameters: {
             query?: never;
@@ -640,31 +725,11 @@ export interface components {
              */
             session: boolean;
         };
-        /** @description Why a job failed, or failed last. */
+        /** @description Why a job failed, or failed last, and what can be done about it. */
         JobError: {
             code: string;
             detail: string;
-        };
-        /** @description A job as the owner of its media sees it. */
-        JobShape: {
-            /** Format: uuid */
-            id: string;
-            kind: components["schemas"]["JobShapeKindEnum"];
-            /** Format: uuid */
-            video_id: string;
-            state: components["schemas"]["StateEnum"];
-            priority: number;
-            position: number;
-            is_urgent: boolean;
-            failures: number;
-            losses: number;
-            error: components["schemas"]["JobError"] | null;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            started_at: string | null;
-            /** Format: date-time */
-            finished_at: string | null;
+            advice: string;
         };
         /**
          * @description * `ingest` - Ingest
@@ -676,7 +741,42 @@ export interface components {
          *     * `ladder` - Ladder
          * @enum {string}
          */
-        JobShapeKindEnum: "ingest" | "copy" | "audio" | "lead" | "on_demand" | "poster" | "ladder";
+        JobKind: "ingest" | "copy" | "audio" | "lead" | "on_demand" | "poster" | "ladder";
+        /** @description Whose media it works on. */
+        JobOwner: {
+            /** Format: uuid */
+            id: string;
+            username: string;
+        };
+        /** @description A job as the owner of its media sees it. */
+        JobShape: {
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["JobKind"];
+            /** Format: uuid */
+            video_id: string;
+            /** @description Of the video; its file name where it has none. */
+            title: string;
+            owner: components["schemas"]["JobOwner"];
+            state: components["schemas"]["StateEnum"];
+            priority: number;
+            /** @description Of the piece in its video, from 0. */
+            position: number;
+            is_urgent: boolean;
+            /** @description How often a worker has begun with it. */
+            attempts: number;
+            failures: number;
+            losses: number;
+            error: components["schemas"]["JobError"] | null;
+            /** @description Null unless it waits or runs. */
+            queue: components["schemas"]["QueueForecast"] | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+        };
         /** @description How many like a post, and whether you do. */
         LikeShape: {
             likes: number;
@@ -729,6 +829,8 @@ export interface components {
                 number,
                 number
             ][];
+            /** @description While it waits or is made; null when nothing is known. */
+            queue: components["schemas"]["QueueForecast"] | null;
             renditions: components["schemas"]["VideoRendition"][];
             /** Format: date-time */
             created_at: string;
@@ -810,6 +912,55 @@ export interface components {
          * @enum {string}
          */
         PostVisibility: "public" | "unlisted" | "private";
+        /** @description How many jobs there are. */
+        QueueCounts: {
+            queued: number;
+            running: number;
+            failed: number;
+            done_last_hour: number;
+        };
+        /** @description Where it stands, and an estimate of when it begins and ends. */
+        QueueForecast: {
+            /** @description 1 is taken next; null while it runs. */
+            position: number | null;
+            /**
+             * Format: date-time
+             * @description Null when not known.
+             */
+            begins_at: string | null;
+            /**
+             * Format: date-time
+             * @description Null when not known.
+             */
+            ends_at: string | null;
+        };
+        /** @description The whole queue at a glance. */
+        QueueShape: {
+            /**
+             * Format: date-time
+             * @description Null while it runs.
+             */
+            paused_at: string | null;
+            paused_by: string | null;
+            counts: components["schemas"]["QueueCounts"];
+            /**
+             * Format: date-time
+             * @description When the job came that has waited longest.
+             */
+            waiting_since: string | null;
+            /** @description At most a hundred. */
+            running: components["schemas"]["RunningJob"][];
+            /** @description At most a hundred. */
+            workers: components["schemas"]["QueueWorker"][];
+        };
+        /** @description A worker that has shown life in the last seconds. */
+        QueueWorker: {
+            name: string;
+            /** @description Ordinary jobs that it does at a time. */
+            slots: number;
+            /** Format: date-time */
+            started_at: string;
+        };
         /** @description A refresh token that has not been used. */
         RefreshTokenRequest: {
             refresh: string;
@@ -821,6 +972,20 @@ export interface components {
          * @enum {string}
          */
         Role: "user" | "admin" | "super_admin";
+        /** @description What a worker is at. */
+        RunningJob: {
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["JobKind"];
+            /** Format: uuid */
+            video_id: string;
+            title: string;
+            /** @description The name of the account. */
+            owner: string;
+            worker: string;
+            /** Format: date-time */
+            started_at: string | null;
+        };
         /** @description A program may name its refresh token instead of sending an access token. */
         SignOutRequest: {
             refresh?: string;
@@ -879,6 +1044,8 @@ export interface components {
                 number,
                 number
             ][];
+            /** @description While it waits or is made; null when nothing is known. */
+            queue: components["schemas"]["QueueForecast"] | null;
             renditions: components["schemas"]["VideoRendition"][];
             /** Format: date-time */
             created_at: string;
@@ -1111,8 +1278,10 @@ export interface operations {
             query?: {
                 /** @description The pagination cursor value. */
                 cursor?: string;
+                kind?: "audio" | "copy" | "ingest" | "ladder" | "lead" | "on_demand" | "poster";
                 /** @description Number of results to return per page. */
                 limit?: number;
+                owner?: string;
                 state?: "cancelled" | "done" | "failed" | "queued" | "running";
                 video_id?: string;
             };
@@ -1128,6 +1297,88 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PaginatedJobShapeList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    jobs_queue_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueShape"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    jobs_queue_pause_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueShape"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    jobs_queue_resume_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueShape"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    jobs_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobShape"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1826,6 +2077,28 @@ export interface operations {
                 "application/json": components["schemas"]["PatchedVideoChangesRequest"];
             };
         };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Video"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    videos_cancel_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             200: {
                 headers: {

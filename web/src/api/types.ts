@@ -14,6 +14,10 @@ export type Post = Schemas["PostShape"];
 export type Comment = Schemas["CommentShape"];
 export type Config = Schemas["Config"];
 
+export type Job = Schemas["JobShape"];
+/** The whole queue at a glance, for administrators. */
+export type Queue = Schemas["QueueShape"];
+
 /** What changes while a video is being made; the socket sends it whole, with absolute values. */
 export type Progress = Pick<
   Video,
@@ -26,6 +30,7 @@ export type Progress = Pick<
   | "poster_url"
   | "error"
   | "damaged"
+  | "queue"
   | "renditions"
 >;
 

@@ -9,10 +9,12 @@ import type { WireMessage } from "../live/topic.ts";
 import { Age, Busy, PageTitle } from "../parts/basics.tsx";
 import { Confirm } from "../parts/confirm.tsx";
 import { bytes } from "../parts/format.ts";
-import { Again, Bin, FilmIcon, Lock, UploadIcon } from "../parts/icons.tsx";
+import { Bin, FilmIcon, Lock, UploadIcon } from "../parts/icons.tsx";
 import { Poster, StatusChip } from "../parts/poster.tsx";
+import { queueWords } from "../parts/queue-words.ts";
 import { useSignedIn } from "../parts/signed-in.ts";
 import { toast } from "../parts/toasts.tsx";
+import { WorkActions } from "../parts/work-actions.tsx";
 
 const videos = signal<OwnVideo[] | null>(null);
 const next = signal<string | null>(null);
@@ -50,15 +52,6 @@ function hear({ type, data }: WireMessage): void {
   );
 }
 
-async function tryAgain(video: Video): Promise<void> {
-  try {
-    const news = await api.post<Video>(`/api/videos/${video.video_id}/retry/`);
-    hear({ type: "media.progress", data: news });
-  } catch (error) {
-    toast(explain(error));
-  }
-}
-
 async function destroy(video: Video): Promise<void> {
   try {
     await api.delete(`/api/videos/${video.video_id}/`);
@@ -90,6 +83,7 @@ function SeenBy({ video: { visibility, is_shown_in_post } }: { video: OwnVideo }
 function VideoItem({ video }: { video: OwnVideo }) {
   const [isAsking, setAsking] = useState(false);
   const name = video.title || video.filename;
+  const words = queueWords(video.status, video.queue);
   return (
     <li class="panel video-item" data-video={video.video_id} data-status={video.status}>
       <a href={`/v/${video.video_id}`} tabIndex={-1} aria-hidden="true">
@@ -110,6 +104,7 @@ function VideoItem({ video }: { video: OwnVideo }) {
         {video.status === "failed" && (
           <p class="reason">{video.error?.detail ?? "It could not be used."}</p>
         )}
+        {words && <p class="making-title">{words}</p>}
         {video.status === "processing" && (
           <progress
             class="bar"
@@ -120,11 +115,10 @@ function VideoItem({ video }: { video: OwnVideo }) {
         )}
       </div>
       <div class="row-actions">
-        {video.status === "failed" && (
-          <button type="button" class="button small quiet" onClick={() => void tryAgain(video)}>
-            <Again size={16} /> Try again<span class="visually-hidden"> with {name}</span>
-          </button>
-        )}
+        <WorkActions
+          video={video}
+          onChange={(news) => hear({ type: "media.progress", data: news })}
+        />
         <button type="button" class="button small quiet discard" onClick={() => setAsking(true)}>
           <Bin size={16} /> Delete<span class="visually-hidden"> {name}</span>
         </button>

@@ -5,6 +5,7 @@ import { api, ApiError, explain } from "../api/client.ts";
 import type { Video } from "../api/types.ts";
 import { Age, Avatar, Busy, PageTitle } from "../parts/basics.tsx";
 import { Making } from "../parts/making.tsx";
+import { WorkActions } from "../parts/work-actions.tsx";
 import { useLiveVideo } from "../parts/use-video.ts";
 import { Screen } from "../player/player.tsx";
 import { me } from "../session.ts";
@@ -38,6 +39,11 @@ export default function WatchVideo({ id }: { id: string }) {
                 <Age of={video.created_at} />
               </span>
             </div>
+            {me.value?.id === video.owner.id && (
+              <div class="row-actions">
+                <WorkActions video={video} onChange={setFirst} />
+              </div>
+            )}
           </div>
           {video.status === "processing" && <Making made={video} title="It plays already. Sharper pictures are on their way." />}
         </div>

@@ -4,10 +4,10 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { explain } from "../api/client.ts";
 import { path } from "../router.ts";
-import { me, signOut } from "../session.ts";
+import { mayRun, me, signOut } from "../session.ts";
 import { overall } from "../upload/state.ts";
 import { Avatar } from "./basics.tsx";
-import { Door, FilmIcon, HomeIcon, Mark, UploadIcon } from "./icons.tsx";
+import { Door, FilmIcon, HomeIcon, Lines, Mark, UploadIcon } from "./icons.tsx";
 import { toast } from "./toasts.tsx";
 
 const isOpen = signal(false);
@@ -16,7 +16,13 @@ function current(to: string) {
   return path.value === to ? ("page" as const) : undefined;
 }
 
-function AccountMenu({ username, email }: { username: string; email: string }) {
+interface MenuProps {
+  username: string;
+  email: string;
+  mayRun: boolean;
+}
+
+function AccountMenu({ username, email, mayRun }: MenuProps) {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     isOpen.value = false;
@@ -56,6 +62,11 @@ function AccountMenu({ username, email }: { username: string; email: string }) {
         <a href="/videos">
           <FilmIcon /> Your videos
         </a>
+        {mayRun && (
+          <a href="/queue">
+            <Lines /> Queue
+          </a>
+        )}
         <button type="button" onClick={() => signOut().catch((error) => toast(explain(error)))}>
           <Door /> Sign out
         </button>
@@ -105,7 +116,7 @@ export function Header() {
             </>
           )}
         </nav>
-        {user && <AccountMenu username={user.username} email={user.email} />}
+        {user && <AccountMenu username={user.username} email={user.email} mayRun={mayRun(user)} />}
       </div>
     </header>
   );

@@ -1,6 +1,7 @@
 /** How far each rendition is: the upload bar's second life. */
 
 import type { Progress } from "../api/types.ts";
+import { queueWords } from "./queue-words.ts";
 
 interface Props {
   made: Progress | null;
@@ -10,6 +11,7 @@ interface Props {
 export function Making({ made, title }: Props) {
   const renditions = made?.renditions ?? [];
   if (made?.status === "completed") return null;
+  const words = queueWords(made?.status ?? "", made?.queue);
   const percent = Math.floor(made?.progress_percent ?? 0);
   return (
     <div class="making" data-testid="making">
@@ -23,6 +25,7 @@ export function Making({ made, title }: Props) {
         />
         <span class="row-percent">{made?.playlist_url ? `${percent} %` : "…"}</span>
       </div>
+      {words && <p class="making-title">{words}</p>}
       {renditions.length > 0 && (
         <ul class="rungs">
           {renditions.map(({ name, progress_percent }) => (

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { api, explain } from "../api/client.ts";
 import type { Video } from "../api/types.ts";
 import { Spinner } from "../parts/icons.tsx";
+import { queueWords } from "../parts/queue-words.ts";
 import { toast } from "../parts/toasts.tsx";
 import type { ReelayPlayer } from "./element.ts";
 
@@ -60,8 +61,15 @@ function Stage({ video }: { video: Video }) {
       <div class="stage-words" role="status">
         {isBad ? (
           <>
-            <strong>This video cannot be played</strong>
-            <p>{video.error?.detail ?? "It could not be used."}</p>
+            <strong>
+              {video.status === "cancelled" ? "Cancelled" : "This video cannot be played"}
+            </strong>
+            <p>
+              {video.error?.detail ??
+                (video.status === "cancelled"
+                  ? "Its owner has ended the work on it."
+                  : "It could not be used.")}
+            </p>
           </>
         ) : video.playlist_url ? (
           <span class="spin">
@@ -74,7 +82,9 @@ function Stage({ video }: { video: Video }) {
               <Spinner size={32} />
             </span>
             <strong>{video.status === "uploading" ? "Still arriving" : "Getting it ready"}</strong>
-            <p>It starts here by itself, as soon as it plays.</p>
+            <p>
+              {queueWords(video.status, video.queue)} It starts here by itself, as soon as it plays.
+            </p>
           </>
         )}
       </div>
