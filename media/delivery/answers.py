@@ -84,6 +84,9 @@ async def answer_object(
     loop = asyncio.get_running_loop()
     file, facts = await loop.run_in_executor(threads, store.open, key)
     with closing(file):
+        if facts.size_bytes == 0:
+            # What a power failure leaves of an object that had not reached the disk.
+            raise FileNotFoundError(key)
         headers = {"ETag": f'"{facts.tag}"', "Cache-Control": kind.cache_control}
         if is_known(header(scope, b"if-none-match"), headers["ETag"]):
             await answer(send, 304, headers)

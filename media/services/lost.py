@@ -1,6 +1,7 @@
-"""Segments that are marked as made and are not in the store: a disk was swapped, for example.
+"""Segments that are marked as made, but of which the store has nothing, or not all.
 
-Their marks are taken back, so that they are made again like those that never were.
+A disk was swapped, for example, or the power failed before they were written out. Their marks are
+taken back, so that they are made again like those that never were.
 """
 
 import logging
@@ -16,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def find_lost(rendition: Rendition, numbers: Iterable[int]) -> dict[int, int]:
-    """Those of the numbers that are marked without an object, and the ids of their marks.
+    """Those of the numbers that are marked without a whole object, and the ids of their marks.
 
     The marks are read before the store is asked: who makes a segment publishes it, then marks it.
     """
@@ -24,9 +25,15 @@ def find_lost(rendition: Rendition, numbers: Iterable[int]) -> dict[int, int]:
     row = rendition.plan
     return {
         number: mark
-        for number, mark in marks.values_list("number", "pk")
-        if not store().facts(segment_key(row.media_file_id, row.number, rendition.name, number))
+        for number, mark, size_bytes in marks.values_list("number", "pk", "size_bytes")
+        if _stored_bytes(segment_key(row.media_file_id, row.number, rendition.name, number))
+        != size_bytes
     }
+
+
+def _stored_bytes(key: str) -> int | None:
+    facts = store().facts(key)
+    return facts.size_bytes if facts else None
 
 
 def take_back(locked: MediaFile, rendition: Rendition, marks: Iterable[int]) -> None:

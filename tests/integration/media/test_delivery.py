@@ -391,6 +391,16 @@ async def test_a_segment_whose_file_was_lost_is_made_again_once_for_many_who_ask
     assert await Job.objects.filter(kind=Job.Kind.ON_DEMAND).acount() == 1
 
 
+async def test_a_segment_of_which_a_power_failure_left_nothing_is_made_again(
+    delivery: Delivery, folder: str, video: MediaFile
+) -> None:
+    whole = (await ask(delivery, f"{folder}/1/72p/0.m4s")).body
+    await sync_to_async(store().put_bytes)(segment_key(video.pk, 1, "72p", 0), b"")
+    async with a_worker():
+        answer = await ask(delivery, f"{folder}/1/72p/0.m4s")
+    assert (answer.status, answer.body) == (200, whole)
+
+
 async def test_one_job_makes_all_lost_segments_that_are_wanted_next(
     delivery: Delivery, folder: str, video: MediaFile
 ) -> None:
