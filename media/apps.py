@@ -26,6 +26,7 @@ class MediaConfig(AppConfig):
         hooks.every(deletion.SWEEP_SECONDS, "orphans", deletion.sweep_orphans)
         hooks.every(upload_sweeps.SWEEP_SECONDS, "abandoned uploads", upload_sweeps.expire_uploads)
         hooks.every(upload_sweeps.FINISH_SECONDS, "full uploads", upload_sweeps.finish_full_uploads)
+        hooks.every(upload_sweeps.PARTS_SECONDS, "orphaned parts", upload_sweeps.sweep_parts)
         hooks.every(queue.TELL_SECONDS, "queue", queue.teller.tell)
         hooks.every(forecasts.FORECAST_SECONDS, "forecasts", forecasts.forecast_media)
         hooks.every(SESSION_SWEEP_SECONDS, "expired sessions", forget_expired)

@@ -12,9 +12,13 @@ def store() -> LocalStore:
     return LocalStore(settings.MEDIA_ROOT, reserve_bytes=settings.STORAGE_RESERVE_BYTES)
 
 
+#: What has arrived of uploads that are not finished.
+UPLOADS_FOLDER = "uploads"
+
+
 def part_key(upload_id: uuid.UUID) -> str:
     """What has arrived of an upload."""
-    return f"uploads/{upload_id}.part"
+    return f"{UPLOADS_FOLDER}/{upload_id}.part"
 
 
 def source_key(media_id: uuid.UUID, extension: str) -> str:

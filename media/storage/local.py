@@ -126,6 +126,10 @@ class LocalStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             return LocalPart(path, reserve_bytes=self.reserve_bytes)
 
+    def parts(self, key: str) -> list[str]:
+        """The keys of the parts directly below `key`."""
+        return sorted(f"{key}/{path.name}" for path in self.path(key).glob("*.part"))
+
     def publish_part(self, part_key: str, key: str, *, size_bytes: int) -> None:
         """Make the first `size_bytes` of a part the object `key`: one rename, no copy."""
         part, target = self.path(part_key), self.path(key)

@@ -84,6 +84,11 @@ class MemoryStore:
             self._parts.setdefault(checked_key(key), bytearray()), self._turn, self.size_bytes
         )
 
+    def parts(self, key: str) -> list[str]:
+        """The keys of the parts directly below `key`."""
+        prefix = f"{checked_key(key)}/"
+        return sorted(each for each in self._parts if each.startswith(prefix))
+
     def publish_part(self, part_key: str, key: str, *, size_bytes: int) -> None:
         """Make the first `size_bytes` of a part the object `key`."""
         part = self._parts.get(checked_key(part_key))

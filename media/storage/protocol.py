@@ -75,6 +75,9 @@ class Store(Protocol):
     def open_part(self, key: str) -> Part:
         """The bytes of an unfinished upload, begun where there are none yet."""
 
+    def parts(self, key: str) -> list[str]:
+        """The keys of the parts directly below `key`."""
+
     def publish_part(self, part_key: str, key: str, *, size_bytes: int) -> None:
         """Make the first `size_bytes` of a part the object `key`, without copying them.
 

@@ -142,6 +142,18 @@ def test_a_deleted_part_is_gone(store: Store) -> None:
         store.publish_part(PART, KEY, size_bytes=5)
 
 
+def test_parts_are_listed_until_they_are_published_or_deleted(store: Store) -> None:
+    assert store.parts("uploads") == []
+    other = "uploads/1d4a.part"
+    store.open_part(other).close()
+    write(store, 0, b"hello")
+    assert store.parts("uploads") == [PART, other]
+    published(store, 5)
+    assert store.parts("uploads") == [other]
+    store.delete(other)
+    assert store.parts("uploads") == []
+
+
 def test_a_write_that_comes_too_late_writes_nothing(store: Store) -> None:
     write(store, 0, b"hello")
     with pytest.raises(TooLate):

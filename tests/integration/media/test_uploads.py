@@ -29,6 +29,7 @@ from media.errors import (
 from media.models import Job, MediaFile, Upload
 from media.services import deletion, upload_sweeps, uploads
 from media.services.uploads import UploadClaim, claim_upload, create_upload, record_bytes
+from media.storage.local import LocalStore
 from media.store import part_key, store
 from tests.factories.users import make_user
 from users.models import User
@@ -415,6 +416,35 @@ def test_an_upload_that_nobody_came_back_for_is_swept(ada: User) -> None:
     upload_sweeps.expire_uploads()
     with pytest.raises(UploadNotFound):
         claim(abandoned, 4)
+
+
+def test_the_bytes_of_an_upload_that_is_over_or_gone_are_swept(ada: User) -> None:
+    going_on, ended, gone = begin(ada), begin(ada), begin(ada)
+    for upload in (going_on, ended, gone):
+        store_bytes(claim(upload), b"0123")
+    # Killed after the commit and before the bytes were removed; deleted with an account.
+    Upload.objects.filter(pk=ended.pk).update(state="terminated")
+    Upload.objects.filter(pk=gone.pk).delete()
+    assert upload_sweeps.sweep_parts() == 2
+    assert store().parts("uploads") == [part_key(going_on.pk)]
+    assert upload_sweeps.sweep_parts() == 0
+
+
+def test_one_upload_that_the_disk_refuses_keeps_no_other_from_being_finished(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused, other = whole(ada), whole(ada)
+    real = LocalStore.publish_part
+
+    def publish_part(self: LocalStore, part: str, key: str, *, size_bytes: int) -> None:
+        if part == part_key(refused.pk):
+            raise OSError(5, "Input/output error")
+        real(self, part, key, size_bytes=size_bytes)
+
+    monkeypatch.setattr(LocalStore, "publish_part", publish_part)
+    upload_sweeps.finish_full_uploads()
+    states = dict(Upload.objects.values_list("pk", "state"))
+    assert states == {refused.pk: "receiving", other.pk: "finished"}
 
 
 def test_a_forged_token_moves_nothing(ada: User) -> None:
