@@ -302,11 +302,19 @@ class Hub:
             room.add(ending(room.topic))
 
     async def recheck(self, room: Room) -> None:
-        """Ask again who of a room may follow, and send away who may not."""
-        user_ids = {listener.user_id for listener in room.members}
-        refused = await self.read(topics.not_allowed, room.topic, user_ids)
-        for listener in [it for it in room.members if it.user_id in refused]:
-            self.send_away(room, listener)
+        """Ask again who of a room may follow, until that is known, and send away who may not."""
+        while room.members:
+            user_ids = {listener.user_id for listener in room.members}
+            try:
+                refused = await self.read(topics.not_allowed, room.topic, user_ids)
+            except Exception:
+                # However the database is away: nobody stays because it could not be asked.
+                logger.warning("who may follow cannot be read", exc_info=True)
+                await asyncio.sleep(HOLE_SECONDS)
+                continue
+            for listener in [it for it in room.members if it.user_id in refused]:
+                self.send_away(room, listener)
+            return
 
     def send_away(self, room: Room, listener: Listener) -> None:
         """For this socket the topic is gone; whether it is for others is not said."""

@@ -94,7 +94,6 @@ class Room:
         if change.version == 0:
             self._end()
         elif change.audience not in ("", self._audience):
-            self._audience = change.audience
             self._hub.run(self._add_after_recheck(change))
         else:
             self._add(change)
@@ -102,6 +101,8 @@ class Room:
     async def _add_after_recheck(self, change: Change) -> None:
         """Who may no longer follow must not hear why."""
         await self._hub.recheck(self)
+        # Not before: a change that came meanwhile, or after a check that failed, has to wait too.
+        self._audience = change.audience
         self._add(change)
 
     def _add(self, change: Change) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from realtime import rooms
+from core.errors import Unavailable
+from realtime import hub, rooms
 from realtime.change import Change
 from realtime.hub import Hub, Settings, ending
 from realtime.protocol import CloseCode, Frame, Messages, PostLikes, PostUpdated, Versions
@@ -212,6 +213,51 @@ async def test_another_audience_is_checked_before_it_hears(
         await asyncio.sleep(0)
     assert order == ["checked"]
     assert listener.versions == [5]
+
+
+def narrowed(version: int) -> Change:
+    state = PostUpdated(state={}).to_wire()
+    return Change(topic=str(TOPIC), prev=0, version=version, messages=[state], audience="private")
+
+
+async def test_nobody_stays_because_the_database_could_not_be_asked(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener, answers = stage.listener(), [Unavailable(), OSError(), {None}]
+
+    async def read(*_: object) -> object:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(stage.hub, "read", read)
+    monkeypatch.setattr(hub, "HOLE_SECONDS", 0)
+    stage.room.add(narrowed(5))
+    for _ in range(12):
+        await asyncio.sleep(0)
+    assert answers == []
+    (frame,) = listener.frames
+    assert isinstance(frame, Messages)
+    assert [message["type"] for message in frame.messages] == ["post.deleted"]
+    assert not stage.room.members
+
+
+async def test_what_comes_while_the_audience_is_checked_waits_for_its_own_check(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener, checks = stage.listener(), 0
+
+    async def recheck(room: Room) -> None:
+        nonlocal checks
+        checks += 1
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(stage.hub, "recheck", recheck)
+    for version in (5, 6):
+        stage.room.add(narrowed(version))
+        await asyncio.sleep(0)
+    assert (checks, listener.frames) == (2, [])
 
 
 async def test_catching_up_tells_the_version(stage: Stage) -> None:
