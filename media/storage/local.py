@@ -36,6 +36,8 @@ _SYNC_FILE_RANGE_WRITE = 2
 #: How much room for a part is asked for at a time. File systems take a third less processor time
 #: to fill blocks that they have found before, and a long file stays in few pieces.
 _RUN_BYTES = 32 * 1024 * 1024
+#: A private folder that is so old has been locked by its process, if that is alive.
+_LOCKED_WITHIN_SECONDS = 60.0
 #: fallocate(2): the file is as long as what was written.
 _FALLOC_FL_KEEP_SIZE = 1
 
@@ -100,13 +102,22 @@ class LocalStore:
         parent = self.root / ".work"
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=parent, ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
+            # The kernel lets go of it with the process, so `sweep_work` knows who is alive.
+            descriptor = _lock(Path(folder), fcntl.LOCK_EX)
+            try:
+                yield Path(folder)
+            finally:
+                if descriptor is not None:
+                    os.close(descriptor)
 
     def sweep_work(self, older_than_seconds: float) -> int:
-        """Remove private folders in which nothing was written for so long; returns how many."""
-        written_before, swept = time.time() - older_than_seconds, 0
+        """Remove private folders whose process is gone; returns how many.
+
+        Where the file system cannot lock, those in which nothing was written for so long.
+        """
+        swept = 0
         for folder in (self.root / ".work").glob("*"):
-            if _last_written(folder) < written_before:
+            if _is_abandoned(folder, older_than_seconds):
                 shutil.rmtree(folder, ignore_errors=True)
                 swept += 1
         return swept
@@ -267,6 +278,36 @@ def _sync_folder(folder: Path) -> None:
 
 def _facts(status: os.stat_result) -> ObjectFacts:
     return ObjectFacts(size_bytes=status.st_size, tag=f"{status.st_mtime_ns:x}-{status.st_size:x}")
+
+
+def _lock(folder: Path, how: int) -> int | None:
+    """A descriptor that holds the lock of `folder`; None where there are no such locks.
+
+    With LOCK_NB it raises BlockingIOError while somebody else holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, how)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _is_abandoned(folder: Path, older_than_seconds: float) -> bool:
+    try:
+        descriptor = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:
+        return False  # its process has just removed it
+    if descriptor is not None:
+        os.close(descriptor)
+        older_than_seconds = _LOCKED_WITHIN_SECONDS
+    return _last_written(folder) < time.time() - older_than_seconds
 
 
 def _last_written(folder: Path) -> float:

@@ -63,10 +63,10 @@ class Store(Protocol):
         """A private folder from which `put_file` is cheap; gone afterwards."""
 
     def sweep_work(self, older_than_seconds: float) -> int:
-        """Remove private folders in which nothing was written for so long; returns how many.
+        """Remove the private folders of processes that were killed; returns how many.
 
-        Those are of processes that were killed. `older_than_seconds` is longer than anybody works
-        without writing. Nothing to do where private folders end with their process.
+        Where a store cannot know, those are what nobody has written to for `older_than_seconds`,
+        which is longer than anybody works without writing.
         """
 
     def free_bytes(self) -> int:

@@ -1,5 +1,7 @@
 """What every store promises."""
 
+import errno
+import fcntl
 import multiprocessing
 import os
 import resource
@@ -79,6 +81,54 @@ def test_a_private_folder_that_is_in_use_is_not_swept(store: Store) -> None:
         (folder / "made").write_bytes(b"hello")
         assert store.sweep_work(60.0) == 0
         assert (folder / "made").exists()
+
+
+def test_the_private_folder_of_a_killed_process_is_swept_long_before_others(
+    tmp_path: Path,
+) -> None:
+    store, long_ago = LocalStore(tmp_path), time.time() - 600
+    child = multiprocessing.get_context("spawn").Process(target=_work_for_ever, args=(tmp_path,))
+    child.start()
+    with store.work_dir() as mine:
+        theirs = _until_another(mine)
+        for folder in (mine, theirs):
+            os.utime(folder, (long_ago, long_ago))
+        assert store.sweep_work(3600) == 0
+        child.kill()
+        child.join()
+        assert store.sweep_work(3600) == 1
+        assert (mine.exists(), theirs.exists()) == (True, False)
+
+
+def _work_for_ever(root: Path) -> None:
+    with LocalStore(root).work_dir():
+        time.sleep(60)
+
+
+def _until_another(mine: Path) -> Path:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for folder in mine.parent.iterdir():
+            if folder != mine:
+                time.sleep(0.2)  # until it has locked it
+                return folder
+        time.sleep(0.02)
+    raise AssertionError("the other process does not work")
+
+
+def test_without_locks_a_folder_is_swept_when_nobody_has_written_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(_descriptor: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    store = LocalStore(tmp_path)
+    with store.work_dir() as folder:
+        long_ago = time.time() - 600
+        os.utime(folder, (long_ago, long_ago))
+        assert store.sweep_work(3600) == 0
+        assert store.sweep_work(300) == 1
 
 
 def test_what_is_not_there_is_not_found(store: Store) -> None:
