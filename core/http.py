@@ -71,10 +71,11 @@ def _depth(body: bytes) -> int:
     return deepest
 
 
-#: Scripts only from here; styles inline too, which the player's controls need.
+#: Scripts only from here; styles inline too, which the player's controls need. `data:` for media
+#: is the empty file that hls.js gives each track of subtitles before it fills it.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; "
+    "img-src 'self' data: blob:; media-src 'self' blob: data:; worker-src 'self' blob:; "
     "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )

@@ -39,7 +39,7 @@ from media.ffmpeg.plan import AUDIO, Plan
 from media.playback import Link, is_genuine, parse
 from media.selectors import VideoNotFound
 from media.services.on_demand import SegmentNotPlanned, request_segment
-from media.store import init_key, poster_key, segment_key, store
+from media.store import init_key, poster_key, segment_key, store, subtitles_key
 from media.streams import StreamFacts
 from media.threads import in_database
 
@@ -132,6 +132,8 @@ class Delivery:
                 await self._segment(link, facts, scope, receive, send)
             case "init.mp4":
                 await self._init(link, facts, scope, send)
+            case "0.vtt":
+                await self._subtitles(link, facts, scope, send)
             case name:
                 try:
                     await self._object(scope, send, _key(link), _kind(link, facts))
@@ -180,7 +182,7 @@ class Delivery:
 
     async def _plan(self, link: Link) -> Plan:
         plan = await self._plans.get((link.media_id, link.plan))
-        if plan is None or link.rung not in plan.rung_names:
+        if plan is None or link.rung not in (*plan.rung_names, *plan.subtitle_names):
             raise SegmentNotPlanned
         return plan
 
@@ -192,6 +194,15 @@ class Delivery:
         except FileNotFoundError:
             plan = await self._plan(link)
             await answer_whole(scope, send, plan.init(link.rung), kind)
+
+    async def _subtitles(self, link: Link, facts: StreamFacts, scope: Scope, send: Send) -> None:
+        try:
+            await self._object(scope, send, _key(link), _kind(link, facts))
+        except FileNotFoundError:
+            await self._plan(link)
+            if facts.is_complete:
+                raise NotFound("There are no such subtitles any more.") from None
+            raise SegmentNotReady(retry_after_seconds=1) from None
 
     # --- Segments -----------------------------------------------------------------------------
 
@@ -289,6 +300,8 @@ def _key(link: Link) -> str:
             return poster_key(link.media_id)
         case "init.mp4":
             return init_key(link.media_id, link.plan, link.rung)
+        case "0.vtt":
+            return subtitles_key(link.media_id, link.plan, link.rung)
         case _:
             return segment_key(link.media_id, link.plan, link.rung, link.number)
 
@@ -296,6 +309,8 @@ def _key(link: Link) -> str:
 def _kind(link: Link, facts: StreamFacts) -> Kind:
     if link.name == "poster.jpg":
         content_type = "image/jpeg"
+    elif link.name == "0.vtt":
+        content_type = "text/vtt; charset=utf-8"
     else:
         content_type = "audio/mp4" if link.rung == AUDIO else "video/mp4"
     return Kind(content_type=content_type, cache_control=_keep(facts, link, _YEAR_SECONDS))

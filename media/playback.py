@@ -5,6 +5,8 @@
                                            {plan}/{rung}/index.m3u8
                                                          init.mp4
                                                          {n}.m4s
+                                           {plan}/subtitles{n}/index.m3u8
+                                                               0.vtt
 
 Whoever asks the API for a video they may see gets such a link; relative addresses inside the
 playlists carry it on to every segment, where it is checked without a query. The expiry stands on
@@ -29,8 +31,9 @@ _PATH = re.compile(
     r"/hls/(?P<media>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
     rf"/(?P<expiry>{_NUMBER})\.(?P<epoch>{_NUMBER})\.(?P<mac>[A-Za-z0-9_-]{{22}})"
     r"/(?:(?P<top>master\.m3u8|poster\.jpg)"
-    r"|(?P<plan>[1-9][0-9]{0,8})/(?P<rung>[1-9][0-9]{0,4}p|audio)"
-    r"/(?:(?P<file>index\.m3u8|init\.mp4)|(?P<number>0|[1-9][0-9]{0,6})\.m4s))"
+    r"|(?P<plan>[1-9][0-9]{0,8})/(?:(?P<rung>[1-9][0-9]{0,4}p|audio)"
+    r"/(?:(?P<file>index\.m3u8|init\.mp4)|(?P<number>0|[1-9][0-9]{0,6})\.m4s)"
+    r"|(?P<track>subtitles(?:0|[1-9][0-9]?))/(?P<text>index\.m3u8|0\.vtt)))"
 )
 
 
@@ -38,7 +41,8 @@ _PATH = re.compile(
 class Link:
     """One address below `/hls/`, taken apart; nothing about it is checked yet.
 
-    `name` is the file: `master.m3u8`, `poster.jpg`, `index.m3u8`, `init.mp4` or `segment`.
+    `name` is the file: `master.m3u8`, `poster.jpg`, `index.m3u8`, `init.mp4`, `0.vtt` or `segment`.
+    `rung` is the rendition, or the track of subtitles.
     """
 
     media_id: uuid.UUID
@@ -61,9 +65,9 @@ def parse(path: str) -> Link | None:
         expires_at=int(found["expiry"]),
         epoch=int(found["epoch"]),
         mac=found["mac"],
-        name=found["top"] or found["file"] or "segment",
+        name=found["top"] or found["file"] or found["text"] or "segment",
         plan=int(found["plan"] or 0),
-        rung=found["rung"] or "",
+        rung=found["rung"] or found["track"] or "",
         number=int(found["number"] or 0),
     )
 

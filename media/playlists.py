@@ -57,11 +57,23 @@ def multivariant(
         for rung in (plan.video.rungs if plan.video else ())
         if with_planned or rung.name == lead or made.get(rung.name, _NOTHING).is_complete
     ]
-    return playlists.multivariant(videos=videos, audio=_audio(plan, number, made))
+    subtitles = [
+        playlists.SubtitleRendition(
+            uri=f"{number}/{track.name}/index.m3u8", name=track.label, language=track.language
+        )
+        for track in plan.subtitles
+    ]
+    return playlists.multivariant(
+        videos=videos, audio=_audio(plan, number, made), subtitles=subtitles
+    )
 
 
 def variant(plan: Plan, rung: str) -> str:
     """The playlist of one rendition: every planned segment, from the first moment on."""
+    if rung in plan.subtitle_names:
+        return playlists.variant(
+            durations_seconds=[plan.duration_seconds], init_uri=None, segment_uri="{number}.vtt"
+        )
     return playlists.variant(durations_seconds=[s.duration_seconds for s in plan.segments(rung)])
 
 

@@ -51,6 +51,11 @@ def init_key(media_id: uuid.UUID, plan: int, rung: str) -> str:
     return f"hls/{media_id}/{plan}/{rung}/init.mp4"
 
 
+def subtitles_key(media_id: uuid.UUID, plan: int, name: str) -> str:
+    """One track of subtitles, whole."""
+    return f"hls/{media_id}/{plan}/{name}/0.vtt"
+
+
 def segment_key(media_id: uuid.UUID, plan: int, rung: str, number: int) -> str:
     """One segment; named before it exists."""
     return f"hls/{media_id}/{plan}/{rung}/{number}.m4s"

@@ -14,6 +14,7 @@ from media.ffmpeg.plan import (
     PlannedRung,
     VideoPlan,
 )
+from media.ffmpeg.subtitles import subtitle_arguments
 from media.ffmpeg.whitelist import INPUT_OPTIONS, MAX_PIXELS
 
 #: A new keyframe at least this often, so that a player can start and switch.
@@ -201,6 +202,14 @@ def poster_command(ffmpeg: str, plan: Plan, *, source: Path, out: Path) -> list[
         *("-filter_complex", graph, "-map", "[poster]", "-frames:v", "1", "-update", "1"),
         *("-map_metadata", "-1", "-c:v", "mjpeg", "-q:v", "4", "-f", "image2", str(out)),
     ]
+
+
+def subtitles_command(ffmpeg: str, plan: Plan, *, source: Path, out_dir: Path) -> list[str]:
+    """All subtitles as WebVTT: {name}.vtt in `out_dir`."""
+    before, outputs = subtitle_arguments(
+        plan.subtitles, origin_seconds=plan.origin_seconds, out_dir=out_dir
+    )
+    return [*_beginning(ffmpeg, source, *before), *outputs]
 
 
 def remux_command(ffmpeg: str, *, source: Path, out: Path) -> list[str]:

@@ -10,6 +10,7 @@ run at normal priority (what a viewer waits for).
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 import tempfile
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from media.ffmpeg import command
+from media.ffmpeg import command, subtitles
 from media.ffmpeg.audio_segments import AudioSegmenter
 from media.ffmpeg.binary import ffmpeg_binary
 from media.ffmpeg.boxes import Sample, read_media, split, with_delay, write_media
@@ -27,6 +28,8 @@ from media.ffmpeg.child_process import ask
 from media.ffmpeg.errors import DamagedPiece, ToolFailed, UnexpectedOutput
 from media.ffmpeg.plan import AUDIO, VIDEO_TIMESCALE, Plan, PlannedRung, VideoPlan
 from media.ffmpeg.run import Watch, run
+
+logger = logging.getLogger(__name__)
 
 #: The slowest that a piece may be encoded: seconds of work per second of source, and in any case.
 _SLOWEST = 240.0
@@ -216,6 +219,37 @@ def make_poster(source: Path, *, plan: Plan, work_dir: Path, background: bool = 
     if not path.is_file():
         raise ToolFailed("no poster was made")
     return path
+
+
+def make_subtitles(
+    source: Path,
+    *,
+    plan: Plan,
+    work_dir: Path,
+    on_progress: Callable[[float], None] = ignore_progress,
+) -> dict[str, Path]:
+    """All planned subtitles as WebVTT, {name}.vtt in `work_dir`; a file for each, empty or not.
+
+    Reads the source from end to end. What cannot be read becomes an empty track: nobody should
+    lose the video for it.
+    """
+    paths = {track.name: work_dir / f"{track.name}.vtt" for track in plan.subtitles}
+    if not paths:
+        return paths
+    argv = command.subtitles_command(ffmpeg_binary(), plan, source=source, out_dir=work_dir)
+    try:
+        run(
+            argv,
+            timeout_seconds=_LEAST_TIMEOUT_SECONDS,
+            on_progress=on_progress,
+            background=True,
+        )
+    except ToolFailed as error:
+        logger.warning("subtitles ended early", extra={"reason": str(error)})
+    for path in paths.values():
+        text = path.read_text("utf-8", "replace") if path.is_file() else ""
+        path.write_text(subtitles.with_clock(text), "utf-8")
+    return paths
 
 
 def remux(

@@ -74,6 +74,15 @@ class AudioFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SubtitleFacts:
+    """A subtitle stream that is text, with what the file says of its language and its name."""
+
+    stream_index: int
+    language: str
+    title: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Probe:
     """What kind of file it is. At least one of `video` and `audio` is there."""
 
@@ -83,6 +92,7 @@ class Probe:
     video: VideoFacts | None
     audio: AudioFacts | None
     needs_remux: bool
+    subtitles: tuple[SubtitleFacts, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

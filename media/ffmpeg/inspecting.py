@@ -28,7 +28,12 @@ from media.ffmpeg.timelines import (
     moov_of,
     settle,
 )
-from media.ffmpeg.whitelist import AUDIO_DECODERS, INPUT_OPTIONS, VIDEO_DECODERS
+from media.ffmpeg.whitelist import (
+    AUDIO_DECODERS,
+    INPUT_OPTIONS,
+    SUBTITLE_DECODERS,
+    VIDEO_DECODERS,
+)
 
 #: Containers whose timestamps cannot be sought exactly, or not at all.
 _REMUXED = frozenset({"mpegts", "avi", "mpeg", "flv", "aac", "mp3"})
@@ -38,6 +43,9 @@ _NEVER_SOUGHT = frozenset({"gif"})
 
 #: So many packets may pass before the first picture must have been decoded.
 _PACKETS_TO_FIRST_PICTURE = 600
+
+#: Names of languages and tracks that are longer than this are cut.
+_MOST_WORD_LETTERS = 60
 
 _COPY_FLAGS = {
     "movflags": "+frag_keyframe+empty_moov+default_base_moof+skip_trailer",
@@ -101,6 +109,7 @@ class _Inspector:
             "needs_remux": needs_remux,
             "video": self.video_facts() if self.video is not None else None,
             "audio": self.audio_facts() if self.audio is not None else None,
+            "subtitles": [] if needs_remux else _subtitles(self.source.streams.subtitles),
         }
         self.send({"facts": facts})
         if needs_remux:
@@ -300,6 +309,19 @@ def _container(names: str) -> str:
 def _pictures(streams: Any) -> list[Any]:
     """Video streams without cover art."""
     return [s for s in streams if not s.disposition & av.stream.Disposition.attached_pic]
+
+
+def _subtitles(streams: Any) -> list[dict[str, Any]]:
+    """What is known of subtitles that are text."""
+    return [
+        {
+            "stream_index": stream.index,
+            "language": str(stream.metadata.get("language", ""))[:_MOST_WORD_LETTERS],
+            "title": str(stream.metadata.get("title", ""))[:_MOST_WORD_LETTERS],
+        }
+        for stream in streams
+        if _codec_name(stream) in SUBTITLE_DECODERS
+    ]
 
 
 def _codec_name(stream: Any) -> str | None:

@@ -130,6 +130,19 @@ class AudioPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SubtitlePlan:
+    """One track of subtitles, in one file for the whole length. `label` is for people.
+
+    `language` is a tag of BCP 47, or empty.
+    """
+
+    name: str
+    stream_index: int
+    language: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Everything that makes the segments of a source join, whoever makes them.
 
@@ -140,12 +153,18 @@ class Plan:
     duration_seconds: float
     video: VideoPlan | None
     audio: AudioPlan | None
+    subtitles: tuple[SubtitlePlan, ...] = ()
 
     @property
     def rung_names(self) -> tuple[str, ...]:
         """Names of all renditions: video from the largest to the smallest, then "audio"."""
         names = tuple(rung.name for rung in self.video.rungs) if self.video else ()
         return (*names, AUDIO) if self.audio else names
+
+    @property
+    def subtitle_names(self) -> tuple[str, ...]:
+        """Names of all tracks of subtitles; they are no rungs, and have no segments."""
+        return tuple(track.name for track in self.subtitles)
 
     @property
     def piece_count(self) -> int:
@@ -202,7 +221,7 @@ class Plan:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Plan:
         """The plan that `to_json` wrote."""
-        plan: Plan = plan_json.load(data, (cls, VideoPlan, PlannedRung, AudioPlan))
+        plan: Plan = plan_json.load(data, (cls, VideoPlan, PlannedRung, AudioPlan, SubtitlePlan))
         return plan
 
 

@@ -21,6 +21,7 @@ from media.ffmpeg.plan import (
     PlannedRung,
     VideoPlan,
 )
+from media.ffmpeg.subtitles import plan_subtitles
 
 FIRST_PIECE_SECONDS = 2.0
 PIECE_SECONDS = 6.0
@@ -76,7 +77,13 @@ def make_plan(
         ends.append((video.bounds[-1] - video.bounds[0]) * video.time_base)
     if audio:
         ends.append(Fraction(audio.marks[-1], audio.sample_rate))
-    return Plan(origin_seconds=origin, duration_seconds=float(max(ends)), video=video, audio=audio)
+    return Plan(
+        origin_seconds=origin,
+        duration_seconds=float(max(ends)),
+        video=video,
+        audio=audio,
+        subtitles=plan_subtitles(facts.subtitles),
+    )
 
 
 def _plan_video(

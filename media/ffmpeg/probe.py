@@ -16,6 +16,7 @@ from media.ffmpeg.facts import (
     Inspection,
     Probe,
     ProbeLimits,
+    SubtitleFacts,
     Timeline,
     VideoFacts,
     check_limits,
@@ -94,11 +95,13 @@ class _Answers:
             raise ToolFailed("the child said nothing")
         facts = dict(self._facts)
         video, audio = facts.pop("video"), facts.pop("audio")
+        subtitles = facts.pop("subtitles")
         return Inspection(
             probe=Probe(
                 **facts,
                 video=VideoFacts(**_with_fractions(video)) if video else None,
                 audio=AudioFacts(**_with_fractions(audio)) if audio else None,
+                subtitles=tuple(SubtitleFacts(**each) for each in subtitles),
             ),
             video=self._timelines.get("video"),
             audio=self._timelines.get("audio"),

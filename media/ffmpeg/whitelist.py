@@ -24,6 +24,9 @@ AUDIO_DECODERS = (
     *("pcm_f32le", "pcm_u8"),
 )
 
+#: Subtitles that are text. Those that are pictures (DVD, Blu-ray, DVB) stay in the source.
+SUBTITLE_DECODERS = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
+
 MAX_STREAMS = 20
 MAX_PIXELS = 40_000_000
 PROBE_BYTES = 20_000_000
@@ -32,7 +35,7 @@ PROBE_BYTES = 20_000_000
 INPUT_OPTIONS = {
     "protocol_whitelist": ",".join(PROTOCOLS),
     "format_whitelist": ",".join(FORMATS),
-    "codec_whitelist": ",".join((*VIDEO_DECODERS, *AUDIO_DECODERS)),
+    "codec_whitelist": ",".join((*VIDEO_DECODERS, *AUDIO_DECODERS, *SUBTITLE_DECODERS)),
     "max_streams": str(MAX_STREAMS),
     "probesize": str(PROBE_BYTES),
     "analyzeduration": "20000000",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 _AUDIO_GROUP = "audio"
+_SUBTITLE_GROUP = "subtitles"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,21 @@ class AudioRendition:
     language: str = ""
 
 
-def multivariant(*, videos: Sequence[VideoRendition], audio: AudioRendition | None = None) -> str:
+@dataclass(frozen=True, kw_only=True)
+class SubtitleRendition:
+    """A track of subtitles for all video renditions. Names differ; `language` may be empty."""
+
+    uri: str
+    name: str
+    language: str = ""
+
+
+def multivariant(
+    *,
+    videos: Sequence[VideoRendition],
+    audio: AudioRendition | None = None,
+    subtitles: Sequence[SubtitleRendition] = (),
+) -> str:
     """The multivariant playlist, with `videos` in the given order.
 
     Without videos, the sound is the only variant.
@@ -44,8 +59,10 @@ def multivariant(*, videos: Sequence[VideoRendition], audio: AudioRendition | No
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     if audio and videos:
         lines.append(_media(audio))
+    if videos:
+        lines += map(_subtitles, subtitles)
     for video in videos:
-        lines += [_stream(video, audio), video.uri]
+        lines += [_stream(video, audio, has_subtitles=bool(subtitles)), video.uri]
     if audio and not videos:
         lines += [_sound_only(audio), audio.uri]
     return "\n".join(lines) + "\n"
@@ -54,10 +71,13 @@ def multivariant(*, videos: Sequence[VideoRendition], audio: AudioRendition | No
 def variant(
     *,
     durations_seconds: Sequence[float],
-    init_uri: str = "init.mp4",
+    init_uri: str | None = "init.mp4",
     segment_uri: str = "{number}.m4s",
 ) -> str:
-    """The VOD playlist of one rendition: every planned segment, made or not, numbered from 0."""
+    """The VOD playlist of one rendition: every planned segment, made or not, numbered from 0.
+
+    Without `init_uri` the segments need none.
+    """
     target = max((_round(seconds) for seconds in durations_seconds), default=1)
     lines = [
         "#EXTM3U",
@@ -66,14 +86,15 @@ def variant(
         "#EXT-X-MEDIA-SEQUENCE:0",
         "#EXT-X-PLAYLIST-TYPE:VOD",
         "#EXT-X-INDEPENDENT-SEGMENTS",
-        f'#EXT-X-MAP:URI="{_quoted(init_uri)}"',
     ]
+    if init_uri is not None:
+        lines.append(f'#EXT-X-MAP:URI="{_quoted(init_uri)}"')
     for number, seconds in enumerate(durations_seconds):
         lines += [f"#EXTINF:{seconds:.6f},", segment_uri.format(number=number)]
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
 
-def _stream(video: VideoRendition, audio: AudioRendition | None) -> str:
+def _stream(video: VideoRendition, audio: AudioRendition | None, *, has_subtitles: bool) -> str:
     codecs = f"{video.codecs},{audio.codecs}" if audio else video.codecs
     attributes = [
         f"BANDWIDTH={video.peak_bps + (audio.peak_bps if audio else 0)}",
@@ -84,6 +105,8 @@ def _stream(video: VideoRendition, audio: AudioRendition | None) -> str:
     ]
     if audio:
         attributes.append(f'AUDIO="{_AUDIO_GROUP}"')
+    if has_subtitles:
+        attributes.append(f'SUBTITLES="{_SUBTITLE_GROUP}"')
     return "#EXT-X-STREAM-INF:" + ",".join([*attributes, "CLOSED-CAPTIONS=NONE"])
 
 
@@ -106,6 +129,20 @@ def _media(audio: AudioRendition) -> str:
     if audio.language:
         attributes.append(f'LANGUAGE="{_quoted(audio.language)}"')
     return "#EXT-X-MEDIA:" + ",".join([*attributes, f'URI="{_quoted(audio.uri)}"'])
+
+
+def _subtitles(track: SubtitleRendition) -> str:
+    attributes = [
+        "TYPE=SUBTITLES",
+        f'GROUP-ID="{_SUBTITLE_GROUP}"',
+        f'NAME="{_quoted(track.name)}"',
+        "DEFAULT=NO",
+        "AUTOSELECT=YES",
+        "FORCED=NO",
+    ]
+    if track.language:
+        attributes.append(f'LANGUAGE="{_quoted(track.language)}"')
+    return "#EXT-X-MEDIA:" + ",".join([*attributes, f'URI="{_quoted(track.uri)}"'])
 
 
 def _quoted(text: str) -> str:

@@ -29,7 +29,7 @@ from media.services.head_start import HeadStart
 from media.services.making import Recorder, Work, load_work
 from media.services.sources import source_path
 from media.states import MEDIA
-from media.store import init_key, remux_key, store
+from media.store import init_key, remux_key, store, subtitles_key
 
 #: How long others may wait for a slot before copying and sound give this one up.
 PATIENCE_SECONDS = 0.15
@@ -76,9 +76,25 @@ def perform(claim: Claim) -> None:
             with _head_start(claim, plan, folder, missing) as head:
                 work = _plan(claim, inspection, plan, folder)
                 _take_in(work, head)
+        _take_subtitles(work, folder)
     with claim.recording():
         enqueue_many(_rest(work, is_last=True))
         claim.finish()
+
+
+def _take_subtitles(work: Work, folder: Path) -> None:
+    """Publish the subtitles that are not there yet. Last, because nobody waits for them."""
+    keys = {
+        name: subtitles_key(work.media_id, work.number, name) for name in work.plan.subtitle_names
+    }
+    if all(store().path(key).exists() for key in keys.values()):
+        return
+    made = encode.make_subtitles(
+        work.source, plan=work.plan, work_dir=folder, on_progress=work.claim.check
+    )
+    work.claim.check()
+    for name, path in made.items():
+        store().put_file(keys[name], path)
 
 
 def _head_start(claim: Claim, plan: Plan, folder: Path, missing: dict[str, Ranges]) -> HeadStart:

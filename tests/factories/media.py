@@ -61,6 +61,21 @@ def make_clip(
     return path
 
 
+def make_subtitled(path: Path, *, codec: str) -> Path:
+    """A short clip with two tracks of the same subtitles; the first says that it is German."""
+    lines = path.with_name("lines.srt")
+    lines.write_text(
+        "1\n00:00:00,500 --> 00:00:01,500\n<i>Hello</i>\n\n"
+        "2\n00:00:02,000 --> 00:00:03,000\nBye\nnow\n"
+    )
+    plain = make_clip(path.with_name(f"plain-{path.name}"), seconds=4)
+    ffmpeg(
+        *("-i", str(plain), "-i", str(lines), "-map", "0", "-map", "1:s", "-map", "1:s"),
+        *("-c", "copy", "-c:s", codec, "-metadata:s:s:0", "language=deu", str(path)),
+    )
+    return path
+
+
 def make_user(**overrides: Any) -> User:
     """An account with a name of its own."""
     name = f"user-{secrets.token_hex(4)}"

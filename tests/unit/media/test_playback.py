@@ -42,8 +42,18 @@ def test_a_key_that_was_replaced_still_opens(settings: Settings) -> None:
     assert is_genuine(link)
 
 
+def test_subtitles_have_an_address_of_their_own() -> None:
+    link = parse(signed_path(media_id=MEDIA, epoch=3) + "/2/subtitles0/0.vtt")
+    assert link is not None
+    assert (link.plan, link.rung, link.name) == (2, "subtitles0", "0.vtt")
+
+
 @pytest.mark.parametrize(
-    "rest", ["", "/", "/x", "/master.m3u8/", "/1/720p/-1.m4s", "/0/720p/1.m4s", "/1/p/1.m4s"]
+    "rest",
+    [
+        *("", "/", "/x", "/master.m3u8/", "/1/720p/-1.m4s", "/0/720p/1.m4s", "/1/p/1.m4s"),
+        *("/1/720p/0.vtt", "/1/subtitles0/0.m4s", "/1/subtitles00/0.vtt", "/1/subtitles/0.vtt"),
+    ],
 )
 def test_what_we_do_not_write_is_not_read(rest: str) -> None:
     assert parse(signed_path(media_id=MEDIA, epoch=0) + rest) is None

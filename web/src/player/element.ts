@@ -37,6 +37,9 @@ const CONTROLS = `
     <media-settings-menu-item>Speed
       <media-playback-rate-menu slot="submenu" hidden rates="0.5 0.75 1 1.25 1.5 2"><div slot="title">Speed</div></media-playback-rate-menu>
     </media-settings-menu-item>
+    <media-settings-menu-item>Subtitles
+      <media-captions-menu slot="submenu" hidden><div slot="title">Subtitles</div></media-captions-menu>
+    </media-settings-menu-item>
   </media-settings-menu>
   <media-control-bar class="seek">
     <media-time-range><media-preview-time-display slot="preview"></media-preview-time-display></media-time-range>
@@ -49,6 +52,7 @@ const CONTROLS = `
     <media-volume-range class="wide"></media-volume-range>
     <media-time-display showduration notoggle></media-time-display>
     <span class="gap"></span>
+    <media-captions-button notooltip></media-captions-button>
     <media-settings-menu-button><svg slot="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M19.4 13a7.6 7.6 0 0 0 0-2l2-1.6-2-3.4-2.4 1a7.4 7.4 0 0 0-1.7-1L15 3.5h-4l-.4 2.5a7.4 7.4 0 0 0-1.7 1l-2.4-1-2 3.4 2 1.6a7.6 7.6 0 0 0 0 2l-2 1.6 2 3.4 2.4-1a7.4 7.4 0 0 0 1.7 1l.4 2.5h4l.4-2.5a7.4 7.4 0 0 0 1.7-1l2.4 1 2-3.4ZM13 15.3a3.3 3.3 0 1 1 0-6.6 3.3 3.3 0 0 1 0 6.6Z"/></svg></media-settings-menu-button>
     <media-pip-button class="wide"></media-pip-button>
     <media-fullscreen-button></media-fullscreen-button>

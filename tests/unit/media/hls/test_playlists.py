@@ -2,7 +2,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from media.hls.playlists import AudioRendition, VideoRendition, multivariant, variant
+from media.hls.playlists import (
+    AudioRendition,
+    SubtitleRendition,
+    VideoRendition,
+    multivariant,
+    variant,
+)
 
 AUDIO = AudioRendition(
     uri="1/audio/index.m3u8",
@@ -47,6 +53,17 @@ def test_a_silent_video_names_no_sound() -> None:
     text = multivariant(videos=[VIDEO])
     assert "AUDIO" not in text
     assert 'CODECS="avc1.64001f"' in text
+
+
+def test_subtitles_are_a_group_that_nobody_is_shown_unasked() -> None:
+    german = SubtitleRendition(uri="1/subtitles0/index.m3u8", name="Deutsch", language="de")
+    text = multivariant(videos=[VIDEO], subtitles=[german])
+    assert 'FRAME-RATE=29.970,SUBTITLES="subtitles"' in text
+    assert (
+        '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="subtitles",NAME="Deutsch",DEFAULT=NO,AUTOSELECT=YES,'
+        'FORCED=NO,LANGUAGE="de",URI="1/subtitles0/index.m3u8"'
+    ) in text
+    assert "SUBTITLES" not in multivariant(videos=[VIDEO])
 
 
 def test_sound_alone_is_the_variant() -> None:
