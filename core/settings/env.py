@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
-from core.origins import parse_origin
+from core.origins import DEFAULT_PORTS, parse_origin
 
 Value = TypeVar("Value")
 
@@ -47,13 +47,16 @@ def as_list(text: str) -> list[str]:
 
 def as_origins(text: str) -> list[str]:
     """Read a list of origins (`https://app.example`), each as browsers spell it."""
-    origins = as_list(text)
-    for origin in origins:
-        if parse_origin(origin) is None:
-            raise ValueError(
-                f"{origin} is no origin: write a scheme and a host, as https://a.example"
-            )
-    return [origin.lower().removesuffix("/") for origin in origins]
+    return [_spelled(origin) for origin in as_list(text)]
+
+
+def _spelled(origin: str) -> str:
+    parsed = parse_origin(origin)
+    if parsed is None:
+        raise ValueError(f"{origin} is no origin: write a scheme and a host, as https://a.example")
+    scheme, _, _ = parsed
+    # Django compares its own copy of the list letter by letter with what browsers send.
+    return origin.lower().removesuffix("/").removesuffix(f":{DEFAULT_PORTS[scheme]}")
 
 
 class Env:

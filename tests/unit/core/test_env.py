@@ -36,8 +36,15 @@ def test_what_is_no_origin_cannot_be_allowed(text: str) -> None:
 
 
 def test_origins_are_spelled_as_browsers_do() -> None:
-    spelled = as_origins("https://App.example/, http://localhost:5173")
-    assert spelled == ["https://app.example", "http://localhost:5173"]
+    spelled = as_origins(
+        "https://App.example/, http://localhost:5173, https://a.b:443, http://[::1]:80"
+    )
+    assert spelled == [
+        "https://app.example",
+        "http://localhost:5173",
+        "https://a.b",
+        "http://[::1]",
+    ]
 
 
 @pytest.mark.parametrize(
