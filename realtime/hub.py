@@ -31,10 +31,7 @@ from realtime.layers import AWAY
 from realtime.protocol import (
     CloseCode,
     Frame,
-    MediaDeleted,
     Messages,
-    PostDeleted,
-    QueueClosed,
     Versions,
 )
 from realtime.readers import Readers
@@ -279,7 +276,7 @@ class Hub:
                 # Its row says nothing of who may follow: the role of each follower does.
                 self.run(self.recheck(room))
             if room is not None and topic not in current:
-                room.add(ending(topic))
+                room.add(topics.ending(topic))
             elif room is not None and current[topic] > version:
                 self.run(self._heal_if_behind(room, current[topic]))
 
@@ -299,7 +296,7 @@ class Hub:
         if room.topic in current:
             room.catch_up(current[room.topic])
         else:
-            room.add(ending(room.topic))
+            room.add(topics.ending(room.topic))
 
     async def recheck(self, room: Room) -> None:
         """Ask again who of a room may follow, until that is known, and send away who may not."""
@@ -318,7 +315,7 @@ class Hub:
 
     def send_away(self, room: Room, listener: Listener) -> None:
         """For this socket the topic is gone; whether it is for others is not said."""
-        change = ending(room.topic)
+        change = topics.ending(room.topic)
         version = room.newest + 1
         if change.messages:
             listener.send(
@@ -373,18 +370,6 @@ class Hub:
                     }
                 )
             listener.send(frames[followed])
-
-
-def ending(topic: Topic) -> Change:
-    """The change that ends a topic."""
-    messages: list[dict[str, Any]] = []
-    if topic.kind == "post":
-        messages = [PostDeleted().to_wire()]
-    elif topic.kind == "media":
-        messages = [MediaDeleted(video_id=topic.key).to_wire()]
-    elif topic.kind == "admin":
-        messages = [QueueClosed().to_wire()]
-    return Change(topic=str(topic), prev=0, version=0, messages=messages)
 
 
 async def serve() -> None:

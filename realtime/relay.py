@@ -24,7 +24,6 @@ from realtime import topics
 from realtime.change import Change
 from realtime.courier import Courier, courier
 from realtime.groups import RECHECK, SIGNED_OUT, group_of
-from realtime.hub import ending
 from realtime.protocol import (
     CommentCreated,
     CommentDeleted,
@@ -110,7 +109,7 @@ def post_updated(event: posts.PostUpdated) -> None:
 
 def post_deleted(event: posts.PostDeleted) -> None:
     """Tell that the post is gone, and with it what it granted."""
-    _send(ending(_post(event.post_id)))
+    _send(topics.ending(_post(event.post_id)))
     _recheck(event.media_ids)
 
 
@@ -210,7 +209,7 @@ media_telling = MediaTelling(courier)
 
 def media_deleted(event: media.MediaDeleted) -> None:
     """Tell those who watch that it is gone, and the owner's other pages."""
-    _send(ending(_media(event.media_id)))
+    _send(topics.ending(_media(event.media_id)))
     gone = MediaDeleted(video_id=str(event.media_id))
     _tell_owner(event.owner_id, [event.owner_version], [gone])
 

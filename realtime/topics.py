@@ -25,7 +25,14 @@ from media.services.queue import may_see_queue, note_watcher
 from posts.models import Feed, Post
 from realtime import states
 from realtime.change import Change
-from realtime.protocol import MediaProgress, PostUpdated, QueueUpdated
+from realtime.protocol import (
+    MediaDeleted,
+    MediaProgress,
+    PostDeleted,
+    PostUpdated,
+    QueueClosed,
+    QueueUpdated,
+)
 from users.models import User
 
 Viewer = User | AnonymousUser
@@ -158,6 +165,18 @@ def _whole_queue(topic: Topic) -> Change:
     version = current_versions([topic])[topic]
     message = QueueUpdated(state=overview.queue_now())
     return Change(topic=str(topic), prev=0, version=version, messages=[message.to_wire()])
+
+
+def ending(topic: Topic) -> Change:
+    """The change that ends a topic."""
+    messages: list[dict[str, Any]] = []
+    if topic.kind == "post":
+        messages = [PostDeleted().to_wire()]
+    elif topic.kind == "media":
+        messages = [MediaDeleted(video_id=topic.key).to_wire()]
+    elif topic.kind == "admin":
+        messages = [QueueClosed().to_wire()]
+    return Change(topic=str(topic), prev=0, version=0, messages=messages)
 
 
 _TABLES: dict[str, type[Model]] = {"post": Post, "media": MediaFile, "user": User}

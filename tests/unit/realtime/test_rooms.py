@@ -10,10 +10,10 @@ import pytest
 from core.errors import Unavailable
 from realtime import hub, rooms
 from realtime.change import Change
-from realtime.hub import Hub, Settings, ending
+from realtime.hub import Hub, Settings
 from realtime.protocol import CloseCode, Frame, Messages, PostLikes, PostUpdated, Versions
 from realtime.rooms import Room
-from realtime.topics import Topic
+from realtime.topics import Topic, ending
 
 TOPIC = Topic("post", "0c9e1b9c-8d0f-4c39-9d8e-0a9f5d1c2b3a")
 
