@@ -38,7 +38,7 @@ from media.delivery.waiters import Key, NoRoom, Waiters
 from media.ffmpeg.plan import AUDIO, Plan
 from media.playback import Link, is_genuine, parse
 from media.selectors import VideoNotFound
-from media.services.on_demand import SegmentNotPlanned, request_segment
+from media.services.on_demand import SegmentNotPlanned, request_poster, request_segment
 from media.store import init_key, poster_key, segment_key, store, subtitles_key
 from media.streams import StreamFacts
 from media.threads import in_database
@@ -138,6 +138,7 @@ class Delivery:
                 try:
                     await self._object(scope, send, _key(link), _kind(link, facts))
                 except FileNotFoundError:
+                    await in_database(request_poster, media_id=link.media_id)
                     raise NotFound(f"There is no {name} yet.") from None
 
     async def _let_in(self, scope: Scope) -> tuple[Link, StreamFacts]:

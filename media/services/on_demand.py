@@ -10,8 +10,10 @@ from core.errors import NotFound, Unavailable
 from media.jobs.queue import PRIORITY, enqueue, raise_priority
 from media.models import Job, MediaFile, Rendition, Segment
 from media.playlists import lead_of
+from media.services.changes import announce
 from media.services.lost import find_lost, take_back
 from media.services.sources import SourceLost, has_source
+from media.store import poster_key, store
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +63,25 @@ def request_segment(*, media_id: uuid.UUID, plan_number: int, rung: str, number:
         if not _is_made(rendition, number) and not _is_underway(media_file, rendition, number):
             _enqueue(media_file, rendition, number)
     return rendition.pk
+
+
+def request_poster(*, media_id: uuid.UUID) -> None:
+    """Have a still that was lost made again; nothing happens where there never was one.
+
+    Idempotent: until it is there, the media file says that it has none. The caller has found no
+    such object in the store.
+    """
+    media_file = MediaFile.objects.filter(pk=media_id, has_poster=True).first()
+    found = store().facts(poster_key(media_id))
+    is_there = found is not None and found.size_bytes > 0
+    if media_file is None or is_there or not has_source(media_file):
+        return
+    with transaction.atomic():
+        locked = MediaFile.objects.select_for_update().filter(pk=media_id, has_poster=True).first()
+        if locked is not None:
+            logger.error("poster lost", extra={"media": str(media_id)})
+            announce(locked, has_poster=False)
+            enqueue(kind=Job.Kind.POSTER, media_file=locked)
 
 
 def _enqueue(media_file: MediaFile, rendition: Rendition, number: int) -> None:

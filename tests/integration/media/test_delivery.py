@@ -464,6 +464,38 @@ async def test_an_init_that_was_lost_is_sent_from_the_plan(
     assert answer.headers["content-type"] == "video/mp4"
 
 
+async def test_a_poster_that_was_lost_is_made_again(
+    delivery: Delivery, folder: str, video: MediaFile
+) -> None:
+    rows = MediaFile.objects.filter(pk=video.pk)
+    await rows.aupdate(has_poster=True)
+    answers = await asyncio.gather(*(ask(delivery, f"{folder}/poster.jpg") for _ in range(5)))
+    assert {answer.status for answer in answers} == {404}
+    assert not (await rows.aget()).has_poster
+    assert await sync_to_async(work_off)() == ["poster"]
+    assert (await rows.aget()).has_poster
+    answer = await ask(delivery, f"{folder}/poster.jpg")
+    assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")
+
+
+async def test_a_poster_that_never_was_or_cannot_be_made_is_not_asked_for(
+    delivery: Delivery, folder: str, video: MediaFile
+) -> None:
+    assert (await ask(delivery, f"{folder}/poster.jpg")).status == 404
+    await MediaFile.objects.filter(pk=video.pk).aupdate(has_poster=True)
+    await sync_to_async(store().delete)(video.source_key)
+    assert (await ask(delivery, f"{folder}/poster.jpg")).status == 404
+    assert await Job.objects.acount() == 0
+
+
+async def test_a_complete_video_lists_a_rung_though_a_segment_of_it_was_lost(
+    delivery: Delivery, folder: str, video: MediaFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media.playlists.lead_rung", lambda _plan: None)
+    await MediaFile.objects.filter(pk=video.pk).aupdate(state="completed")
+    assert "1/72p/index.m3u8" in (await ask(delivery, f"{folder}/master.m3u8")).text
+
+
 async def _made(video: MediaFile) -> set[int]:
     rows = Segment.objects.filter(rendition__plan__media_file=video, rendition__name="72p")
     return {number async for number in rows.values_list("number", flat=True)}
