@@ -11,6 +11,7 @@ from media.jobs import queue
 from media.models import Job, MediaFile
 from media.models.job import JobQuerySet
 from media.services.changes import NO_FORECAST, tell
+from media.services.queue import check_may_run
 from users.models import User
 
 
@@ -53,6 +54,14 @@ def cancel_job(*, actor: User, job_id: uuid.UUID) -> Job:
             _move(job.media_file_id, among=["in_queue", "processing"], state="cancelled")
     elif (state := get_job(viewer=actor, job_id=job_id).state) != "cancelled":
         raise IllegalTransition(f"The job is {state}.")
+    return get_job(viewer=actor, job_id=job_id)
+
+
+def set_priority(*, actor: User, job_id: uuid.UUID, priority: int) -> Job:
+    """Move a waiting job up or down. Raises JobNotFound, AdministratorsOnly, IllegalTransition."""
+    job = get_job(viewer=actor, job_id=job_id)
+    check_may_run(actor)
+    queue.set_priority(job, priority)
     return get_job(viewer=actor, job_id=job_id)
 
 

@@ -35,7 +35,7 @@ def may_see_queue(viewer: object) -> bool:
 
 def get_queue(*, viewer: User) -> dict[str, Any]:
     """The queue as it is now. Raises AdministratorsOnly."""
-    _check(viewer)
+    check_may_run(viewer)
     return overview.queue_now()
 
 
@@ -54,7 +54,7 @@ def resume(*, actor: User) -> dict[str, Any]:
 
 
 def _set(actor: User, *, is_paused: bool) -> dict[str, Any]:
-    _check(actor)
+    check_may_run(actor)
     with transaction.atomic():
         QueueState.objects.get_or_create(pk=1)
         other = QueueState.objects.filter(pk=1, paused_at__isnull=is_paused)
@@ -72,7 +72,8 @@ def _set(actor: User, *, is_paused: bool) -> dict[str, Any]:
     return overview.queue_now()
 
 
-def _check(viewer: User) -> None:
+def check_may_run(viewer: User) -> None:
+    """Raises AdministratorsOnly for everybody else."""
     if not may_see_queue(viewer):
         raise AdministratorsOnly
 

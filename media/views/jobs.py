@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from core.http import checked
 from core.throttles import Throttle
+from media.jobs.claim import WATCHED
 from media.jobs.forecast import Forecast, forecasts
 from media.jobs.reasons import advice
 from media.models import Job
@@ -69,6 +70,16 @@ class JobFilter(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=Job.Kind.choices, required=False)
     owner = serializers.UUIDField(required=False)
     video_id = serializers.UUIDField(required=False)
+
+
+class JobChanges(serializers.Serializer[Any]):
+    """What an administrator may change about a job that waits."""
+
+    priority = serializers.IntegerField(
+        min_value=0,
+        max_value=WATCHED - 1,
+        help_text="Higher goes first; what viewers wait for stays before all of it.",
+    )
 
 
 #: The column that each member of a filter is about.
@@ -141,11 +152,20 @@ class JobView(APIView):
     """One job."""
 
     permission_classes = (IsAuthenticated,)
+    throttle_classes = (Throttle,)
+    throttle_scope = "write"
 
     @extend_schema(responses=JobShape)
     def get(self, request: Request, job_id: UUID) -> Response:
         """The job, with its place in the queue while it waits."""
         return Response(shapes([jobs.get_job(viewer=signed_in(request), job_id=job_id)])[0])
+
+    @extend_schema(request=JobChanges, responses=JobShape)
+    def patch(self, request: Request, job_id: UUID) -> Response:
+        """Move a job that waits up or down, as an administrator."""
+        changes = checked(JobChanges(data=request.data))
+        job = jobs.set_priority(actor=signed_in(request), job_id=job_id, **changes)
+        return Response(shapes([job])[0])
 
 
 class RetryJob(APIView):

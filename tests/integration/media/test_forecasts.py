@@ -83,6 +83,16 @@ def test_what_has_not_moved_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -
     assert told[0].version == MediaFile.objects.get(pk=video.pk).version == 1
 
 
+def test_an_estimate_that_has_hardly_moved_is_not_told_again() -> None:
+    work(ladder_seconds=10)
+    video = make_media("ann", state="processing")
+    for position in range(4):
+        make_job(video, position=position)
+    assert [forecast_media(), forecast_media()] == [1, 0]
+    Job.objects.filter(media_file=video, position=3).delete()
+    assert forecast_media() == 1
+
+
 def test_a_new_state_makes_the_forecast_void() -> None:
     video = make_media()
     make_job(video, kind="ingest")

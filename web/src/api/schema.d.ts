@@ -171,7 +171,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** @description Move a job that waits up or down, as an administrator. */
+        patch: operations["jobs_partial_update"];
         trace?: never;
     };
     "/api/jobs/{job_id}/cancel/": {
@@ -879,6 +880,11 @@ export interface components {
         PatchedAccountChangeRequest: {
             username?: string;
         };
+        /** @description What an administrator may change about a job that waits. */
+        PatchedJobChangesRequest: {
+            /** @description Higher goes first; what viewers wait for stays before all of it. */
+            priority?: number;
+        };
         /** @description What can be changed of a post. */
         PatchedPostChangeRequest: {
             text?: string;
@@ -1372,6 +1378,32 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobShape"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    jobs_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedJobChangesRequest"];
+            };
+        };
         responses: {
             200: {
                 headers: {

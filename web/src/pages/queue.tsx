@@ -9,7 +9,7 @@ import { useTopic } from "../live/index.ts";
 import { Age, Busy, PageTitle } from "../parts/basics.tsx";
 import { Confirm } from "../parts/confirm.tsx";
 import { plural, roughly } from "../parts/format.ts";
-import { Again, Cross, Pause, Play } from "../parts/icons.tsx";
+import { Again, Cross, Pause, Play, Up } from "../parts/icons.tsx";
 import { ordinal } from "../parts/queue-words.ts";
 import { useSignedIn } from "../parts/signed-in.ts";
 import { toast } from "../parts/toasts.tsx";
@@ -66,6 +66,19 @@ function take(state: Queue): void {
 async function steer(act: "pause" | "resume"): Promise<void> {
   try {
     take(await api.post<Queue>(`/api/jobs/queue/${act}/`));
+  } catch (error) {
+    toast(explain(error));
+  }
+}
+
+/** Before everything but what viewers wait for. */
+const FIRST = 94;
+
+async function goFirst(id: string): Promise<void> {
+  try {
+    await api.patch<Job>(`/api/jobs/${id}/`, { priority: FIRST });
+    toast("The job goes first now.");
+    await loadJobs();
   } catch (error) {
     toast(explain(error));
   }
@@ -128,6 +141,7 @@ interface Row {
   owner: string;
   facts: ComponentChildren;
   reason?: string;
+  mayGoFirst?: boolean;
 }
 
 interface TableProps {
@@ -163,17 +177,31 @@ function Table({ caption, rows, act, nothing }: TableProps) {
                 {row.reason && <span class="reason">{row.reason}</span>}
               </td>
               <td class="job-act">
-                <button
-                  type="button"
-                  class="button small quiet"
-                  onClick={() => (act === "cancel" ? setAsked(row) : void change(row.id, act))}
-                >
-                  {act === "cancel" ? <Cross size={16} /> : <Again size={16} />}
-                  {act === "cancel" ? "Cancel" : "Try again"}
-                  <span class="visually-hidden">
-                    : {KINDS[row.kind] ?? row.kind} of {row.title}
-                  </span>
-                </button>
+                <div class="job-buttons">
+                  {row.mayGoFirst && (
+                    <button
+                      type="button"
+                      class="button small quiet"
+                      onClick={() => void goFirst(row.id)}
+                    >
+                      <Up size={16} /> Go first
+                      <span class="visually-hidden">
+                        : {KINDS[row.kind] ?? row.kind} of {row.title}
+                      </span>
+                    </button>
+                  )}
+                  <button
+                    type="button"
+                    class="button small quiet"
+                    onClick={() => (act === "cancel" ? setAsked(row) : void change(row.id, act))}
+                  >
+                    {act === "cancel" ? <Cross size={16} /> : <Again size={16} />}
+                    {act === "cancel" ? "Cancel" : "Try again"}
+                    <span class="visually-hidden">
+                      : {KINDS[row.kind] ?? row.kind} of {row.title}
+                    </span>
+                  </button>
+                </div>
               </td>
             </tr>
           ))}
@@ -233,6 +261,7 @@ function Listed() {
   const rows = sorted?.map((job) => ({
     ...job,
     owner: job.owner.username,
+    mayGoFirst: job.priority < FIRST && (job.queue?.position ?? 0) > 1,
     facts: job.state === "failed" && job.finished_at ? <Age of={job.finished_at} /> : waiting(job),
     reason: job.error ? `${job.error.detail} ${job.state === "failed" ? job.error.advice : ""}` : "",
   }));

@@ -58,6 +58,7 @@ export const Note = icon(
 );
 export const LinkIcon = icon(<path d="M10 13.8a3.6 3.6 0 0 0 5.3.3l2.9-2.9a3.7 3.7 0 0 0-5.2-5.2l-1.3 1.3m2.3 2.9a3.6 3.6 0 0 0-5.3-.3l-2.9 2.9a3.7 3.7 0 0 0 5.2 5.2l1.3-1.3" />);
 export const Lines = icon(<path d="M8.5 6.5h11m-11 5.5h11m-11 5.5h11M4.5 6.5h.01M4.5 12h.01M4.5 17.5h.01" />);
+export const Up = icon(<path d="M12 19V5m0 0-5.5 5.5M12 5l5.5 5.5" />);
 export const Spinner = icon(<path d="M12 4.2a7.8 7.8 0 1 1-7.8 7.8" />);
 export const Check = icon(<path d="m5 12.6 4.6 4.6L19.2 7.3" />);
 export const Alert = icon(<path d="M12 8.4v4.4m0 3.2v.1M10.4 4.8 3.6 16.7a1.8 1.8 0 0 0 1.6 2.8h13.6a1.8 1.8 0 0 0 1.6-2.8L13.6 4.8a1.9 1.9 0 0 0-3.2 0Z" />);

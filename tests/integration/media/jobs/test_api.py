@@ -137,3 +137,29 @@ def test_the_jobs_of_others_are_not_there(act: str) -> None:
 def test_an_administrator_may_end_any_job() -> None:
     job = make_job(make_media("ada"))
     assert client("root", Role.SUPER_ADMIN).post(f"/api/jobs/{job.pk}/cancel/").status_code == 200
+
+
+def test_an_administrator_lets_a_job_go_first() -> None:
+    make_job(make_media("ada"), kind="audio")
+    late = make_job(make_media("bob"))
+    root = client("root", Role.ADMIN)
+    answer = root.patch(f"/api/jobs/{late.pk}/", {"priority": 94})
+    assert (answer.status_code, answer.json()["priority"]) == (200, 94)
+    assert answer.json()["queue"]["position"] == 1
+    assert claim().job == late
+    answer = root.patch(f"/api/jobs/{late.pk}/", {"priority": 1})
+    assert (answer.status_code, answer.json()["code"]) == (409, "illegal-transition")
+
+
+@pytest.mark.parametrize("priority", [-1, 95, 1000, "high"])
+def test_nothing_goes_before_what_viewers_wait_for(priority: object) -> None:
+    job = make_job()
+    answer = client("root", Role.ADMIN).patch(f"/api/jobs/{job.pk}/", {"priority": priority})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+def test_owners_do_not_move_their_own_jobs_up() -> None:
+    job = make_job(make_media("ada"))
+    answer = client("ada").patch(f"/api/jobs/{job.pk}/", {"priority": 94})
+    assert (answer.status_code, answer.json()["code"]) == (403, "administrators-only")
+    assert client("bob").patch(f"/api/jobs/{job.pk}/", {"priority": 94}).status_code == 404

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.db.models.functions import Now
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.test import APIClient
 
 from media.jobs.clock import in_seconds
@@ -65,6 +65,13 @@ def test_of_one_owner_first_pieces_stand_before() -> None:
     assert positions(later, first) == [2, 1]
 
 
+def test_each_of_many_jobs_of_one_owner_has_its_own_place() -> None:
+    media_file = make_media()
+    jobs = [make_job(media_file, position=position) for position in range(5)]
+    assert positions(*jobs) == [1, 2, 3, 4, 5]
+    assert positions(jobs[4], jobs[1]) == [5, 2]
+
+
 def test_a_short_queue_waits_for_as_many_turns_of_a_long_one_and_no_more() -> None:
     lecture, clip = make_media("lecturer"), make_media("guest")
     for position in range(50):
@@ -109,6 +116,15 @@ def test_the_estimate_is_what_stands_before_at_the_pace_of_the_last_jobs() -> No
     assert last.position == 5
     assert seconds_until(last.begins_at) == pytest.approx(12, abs=1.5)
     assert seconds_until(last.ends_at) == pytest.approx(18, abs=1.5)
+
+
+def test_an_owner_at_the_bound_waits_longer_than_there_are_slots(settings: Settings) -> None:
+    settings.JOBS_PER_OWNER = 1
+    work(slots=10)
+    done("ladder", seconds=6)
+    jobs = [make_job(position=position) for position in range(5)]
+    last = forecasts([Job.objects.select_related("media_file").get(pk=jobs[4].pk)])[jobs[4].pk]
+    assert seconds_until(last.begins_at) == pytest.approx(24, abs=1.5)
 
 
 def test_where_a_slot_is_free_the_next_job_begins_now() -> None:
