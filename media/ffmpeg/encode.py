@@ -73,13 +73,7 @@ def make_piece(
     video = _video(plan)
     wanted = [rung for rung in video.rungs if rung.name in rungs and not rung.is_copy]
     duration = plan.segments(wanted[0].name)[number].duration_seconds
-    done = 0.0
-
-    def tell(seconds: float) -> None:
-        # FFmpeg tells of the output that is furthest behind, and goes back when one begins late.
-        nonlocal done
-        done = max(done, _part_done(plan, number, seconds))
-        on_progress(done)
+    tell = _never_back(plan, number, on_progress)
 
     def encode(argv: list[str]) -> None:
         run(
@@ -353,6 +347,21 @@ def _made(plan: Plan, rung: str, number: int, path: Path, frames: int) -> MadeSe
         duration_seconds=seconds,
         bandwidth_bps=math.ceil(size * 8 / seconds),
     )
+
+
+def _never_back(
+    plan: Plan, number: int, on_progress: Callable[[float], None]
+) -> Callable[[float], None]:
+    """What turns the seconds that FFmpeg tells of into the part of a piece that is done."""
+    done = 0.0
+
+    def tell(seconds: float) -> None:
+        # FFmpeg tells of the output that is furthest behind, and goes back when one begins late.
+        nonlocal done
+        done = max(done, _part_done(plan, number, seconds))
+        on_progress(done)
+
+    return tell
 
 
 def _part_done(plan: Plan, number: int, seconds: float) -> float:
