@@ -9,6 +9,7 @@ from typing import Any
 from media.ffmpeg.boxes import Sample, write_audio, write_media
 from media.ffmpeg.errors import UnexpectedOutput
 from media.ffmpeg.inspecting import open_source
+from media.ffmpeg.mending import SoundMender, is_whole
 
 
 def copy(request: dict[str, Any], send: Callable[..., None]) -> None:
@@ -46,7 +47,8 @@ def _copy_video(
         samples.clear()
         payload.clear()
 
-    started = False
+    started = is_broken = False
+    still = b""
     for packet in source.demux(stream):
         if packet.pts is None or not packet.size:
             continue
@@ -63,8 +65,17 @@ def _copy_video(
             number += 1
         exact = (packet.pts - origin) * base * 90_000
         shown_at = (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)
-        samples.append(Sample(shown_at, packet.size, bool(packet.is_keyframe)))
-        payload.append(bytes(packet))
+        data, is_key = bytes(packet), bool(packet.is_keyframe)
+        is_broken = (is_broken and not is_key) or not is_whole(data)
+        if is_broken and still:
+            # Where the first picture of a segment is lost, the last one that stood alone stays.
+            if samples:
+                continue
+            data, is_key = still, True
+        elif is_key:
+            still = data
+        samples.append(Sample(shown_at, len(data), is_key))
+        payload.append(data)
     if number != last or not samples:
         raise UnexpectedOutput(f"the source ended in piece {number} of {last}")
     finish()
@@ -78,6 +89,7 @@ def _copy_audio(
     frames = (marks[number + 1] - marks[number]) // 1024
     sizes: list[int] = []
     payload: list[bytes] = []
+    mender = SoundMender(stream)
     if number:
         source.seek(bounds[number], stream=stream)
     for packet in source.demux(stream):
@@ -85,8 +97,9 @@ def _copy_audio(
             continue
         if not sizes and packet.pts != bounds[number]:
             raise UnexpectedOutput(f"audio segment {number} does not start where it should")
-        sizes.append(packet.size)
-        payload.append(bytes(packet))
+        data = mender.mended(bytes(packet))
+        sizes.append(len(data))
+        payload.append(data)
         if len(sizes) == frames:
             data = write_audio(sizes, b"".join(payload), number=number, start=marks[number])
             _write(request, number, data, len(sizes), send)

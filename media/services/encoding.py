@@ -31,6 +31,7 @@ from media.services.making import (
     load_work,
     publish_segment,
     record,
+    span_of,
 )
 from media.states import MEDIA
 from media.store import poster_key, store
@@ -126,14 +127,8 @@ def make_piece(
         work.claim.check()
         for segment in made:
             publish_segment(work, segment, tolerate_damage=True)
-        damaged = [_span(work, made[0])] if is_damaged(work, made[0]) else []
+        damaged = [span_of(work, made[0])] if is_damaged(work, made[0]) else []
         record(work, made, finish=finish, damaged=damaged)
-
-
-def _span(work: Work, made: MadeSegment) -> tuple[float, float]:
-    planned = work.plan.segments(made.rung)[made.number]
-    start = planned.start_seconds
-    return round(start, 3), round(start + planned.duration_seconds, 3)
 
 
 # --- Runs: what is made from one segment to the next -------------------------------------------

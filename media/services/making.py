@@ -89,12 +89,19 @@ class Recorder:
 
     work: Work
     _waiting: list[MadeSegment] = field(default_factory=list)
+    _damaged: list[tuple[float, float]] = field(default_factory=list)
     _marked_at: float = float("-inf")
 
     def take(self, made: MadeSegment) -> None:
-        """Check and publish one segment; mark it now if nothing was marked a moment ago."""
+        """Check and publish one segment; mark it now if nothing was marked a moment ago.
+
+        A copy leaves out what is broken in the source, and no second try would bring it.
+        """
         self.work.claim.check()
-        publish_segment(self.work, made)
+        is_copy = made.rung == self.work.plan.copied_rung
+        publish_segment(self.work, made, tolerate_damage=is_copy)
+        if is_copy and is_damaged(self.work, made):
+            self._damaged.append(span_of(self.work, made))
         self._waiting.append(made)
         if time.monotonic() - self._marked_at >= MARK_SECONDS:
             self.mark()
@@ -102,8 +109,8 @@ class Recorder:
     def mark(self, *, finish: bool = False) -> None:
         """Mark all that was published since, and end the job with it if `finish`."""
         if self._waiting or finish:
-            record(self.work, self._waiting, finish=finish)
-            self._waiting = []
+            record(self.work, self._waiting, finish=finish, damaged=self._damaged)
+            self._waiting, self._damaged = [], []
             self._marked_at = time.monotonic()
 
 
@@ -117,6 +124,13 @@ def publish_segment(work: Work, made: MadeSegment, *, tolerate_damage: bool = Fa
 def is_damaged(work: Work, made: MadeSegment) -> bool:
     """Whether a video segment has other frames than were planned."""
     return work.plan.video is not None and made.frames != work.plan.video.frames[made.number]
+
+
+def span_of(work: Work, made: MadeSegment) -> tuple[float, float]:
+    """From when until when a segment is shown, in seconds."""
+    planned = work.plan.segments(made.rung)[made.number]
+    start = planned.start_seconds
+    return round(start, 3), round(start + planned.duration_seconds, 3)
 
 
 def record(

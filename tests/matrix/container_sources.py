@@ -348,6 +348,16 @@ DAMAGE = (
         refusal="truncated-file",
     ),
     Source(
+        name="damaged-copied",
+        about="H.264 and AAC with a hole: browsers must not stumble over what is copied",
+        filename="a.mp4",
+        make=holed,
+        at_least=60,
+        beeps=(0.5, 1.5, 3.5),
+        is_copied=True,
+        says_damaged=True,
+    ),
+    Source(
         name="damaged",
         about="HEVC with a hole: what is there is shown, and what is not there is said",
         filename="a.mp4",
