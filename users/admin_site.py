@@ -117,8 +117,8 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only for type
     # --- Deleting -----------------------------------------------------------------------------
 
     def remove(self, *, actor: User, pk: UUID) -> None:
-        """Delete one row, by its service."""
-        raise NotImplementedError
+        """Delete one row, by its service. Pages with `can_delete` say which."""
+        raise NotImplementedError  # abstract
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete what the page shows."""

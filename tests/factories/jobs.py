@@ -4,11 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models.functions import Now
+from rest_framework.test import APIClient
 
 from media.jobs.claim import Claim, claim_job
 from media.jobs.queue import enqueue
 from media.models import Job, MediaFile
-from users.models import User
+from users.models import Role, User
 
 
 def make_owner(name: str = "ada") -> User:
@@ -39,3 +40,13 @@ def claim(worker: str = "host:1:0", *, urgent_only: bool = False) -> Claim:
 def expire(job: Job) -> None:
     """Let the lease of a job run out a second ago, by the database's clock."""
     Job.objects.filter(pk=job.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
+
+
+def client(name: str, role: str = Role.USER) -> APIClient:
+    """What the owner of this name sends requests with, signed in, in a role."""
+    owner = make_owner(name)
+    owner.role = role
+    owner.save()
+    signed_in = APIClient()
+    signed_in.force_authenticate(owner)
+    return signed_in

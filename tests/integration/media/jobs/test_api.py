@@ -6,19 +6,10 @@ import pytest
 from rest_framework.test import APIClient
 
 from media.models import Job, MediaFile
-from tests.factories.jobs import claim, make_job, make_media, make_owner
+from tests.factories.jobs import claim, client, make_job, make_media
 from users.models import Role
 
 pytestmark = pytest.mark.django_db
-
-
-def client(name: str, role: str = Role.USER) -> APIClient:
-    owner = make_owner(name)
-    owner.role = role
-    owner.save()
-    signed_in = APIClient()
-    signed_in.force_authenticate(owner)
-    return signed_in
 
 
 def listed(asking: APIClient, query: str = "") -> list[dict[str, Any]]:

@@ -12,19 +12,10 @@ from rest_framework.test import APIClient
 from media.jobs.clock import in_seconds
 from media.jobs.forecast import Pace, forecasts, recent_pace
 from media.models import Job, MediaFile, WorkerBeat
-from tests.factories.jobs import claim, make_job, make_media, make_owner
+from tests.factories.jobs import claim, client, make_job, make_media, make_owner
 from users.models import Role
 
 pytestmark = pytest.mark.django_db
-
-
-def client(name: str, role: str = Role.USER) -> APIClient:
-    owner = make_owner(name)
-    owner.role = role
-    owner.save()
-    signed_in = APIClient()
-    signed_in.force_authenticate(owner)
-    return signed_in
 
 
 def work(*, slots: int = 1) -> None:

@@ -9,19 +9,10 @@ from rest_framework.test import APIClient
 from media.jobs.claim import claim_job
 from media.jobs.forecast import slots_alive
 from media.models import Job, QueueState
-from tests.factories.jobs import claim, make_job, make_media, make_owner
+from tests.factories.jobs import claim, client, make_job, make_media, make_owner
 from users.models import Role
 
 pytestmark = pytest.mark.django_db
-
-
-def client(name: str, role: str = Role.USER) -> APIClient:
-    owner = make_owner(name)
-    owner.role = role
-    owner.save()
-    signed_in = APIClient()
-    signed_in.force_authenticate(owner)
-    return signed_in
 
 
 def steer(act: str, *, role: str = Role.ADMIN) -> Any:
