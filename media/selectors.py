@@ -17,9 +17,8 @@ from core.errors import NotFound
 from media.models import MediaFile, Rendition, Segment, Visibility
 from media.playback import signed_path
 from media.visibility import Viewer, shown_to_everybody, visible_media
+from media.workshop.protocol import Ranges as Ranges
 
-#: Inclusive ranges of segment numbers.
-Ranges = list[tuple[int, int]]
 Shape = dict[str, Any]
 
 _PUBLIC_STATES = ("processing", "completed")

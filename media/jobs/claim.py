@@ -17,6 +17,8 @@ from media.jobs import engines, hooks
 from media.jobs.clock import in_seconds, now_sql
 from media.jobs.queue import PRIORITY, Kind, requeue
 from media.models import Job
+from media.workshop.errors import LeaseLost as LeaseLost
+from media.workshop.errors import Stopping as Stopping
 
 logger = logging.getLogger(__name__)
 
@@ -33,14 +35,6 @@ CRITICAL = PRIORITY[Kind.COPY]
 #: The part of the claims below that which is given to what has waited for JOB_AGEING_SECONDS.
 AGED_SHARE = 0.25
 _NO_BOUND = 1_000_000
-
-
-class LeaseLost(Exception):
-    """The job is somebody else's by now, or was cancelled: stop, and touch nothing."""
-
-
-class Stopping(Exception):
-    """This process has to end: stop at once; the job will be handed back."""
 
 
 def claim_job(*, worker: str, urgent_only: bool = False) -> "Claim | None":

@@ -26,10 +26,11 @@ from media.playlists import lead_rung
 from media.selectors import Ranges
 from media.services.changes import NO_FORECAST, announce, lock
 from media.services.head_start import HeadStart
-from media.services.making import Recorder, Work, load_work
+from media.services.making import Work, load_work
 from media.services.sources import source_path
 from media.states import MEDIA
 from media.store import init_key, remux_key, store, subtitles_key
+from media.workshop.recording import Recorder
 
 #: How long others may wait for a slot before copying and sound give this one up.
 PATIENCE_SECONDS = 0.15

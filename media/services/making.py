@@ -1,4 +1,4 @@
-"""What every job that makes segments shares: its plan, what is missing, how results are recorded.
+"""A claimed job of this instance: its plan, what is missing, how results are recorded.
 
 A segment is made in a private folder, checked, published by one rename, and then marked: the
 mark, the progress and the new version are one transaction that is guarded by the fencing token.
@@ -6,34 +6,31 @@ Somebody who lost the lease in between has published bytes that equal those of t
 and marks nothing.
 """
 
-import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.errors import NotFound
 from media.ffmpeg.encode import MadeSegment
-from media.ffmpeg.errors import UnexpectedOutput
-from media.ffmpeg.plan import AUDIO, Plan
+from media.ffmpeg.plan import Plan
 from media.jobs.claim import Claim, LeaseLost
+from media.jobs.queue import enqueue
+from media.models import Job, Rendition, Segment
 from media.models import Plan as PlanRow
-from media.models import Rendition, Segment
 from media.selectors import Ranges, made_ranges
-from media.services.changes import announce_progress, lock
+from media.services.changes import announce, announce_progress, lock
 from media.services.sources import source_path
-from media.store import segment_key, store
-
-#: Marks of segments that come quickly are written together, so often at most.
-MARK_SECONDS = 0.25
-
-#: Pairs of start and end, in seconds.
-Spans = Sequence[tuple[float, float]]
+from media.store import poster_key, segment_key, store
+from media.workshop.protocol import Spans
+from media.workshop.recording import gaps
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One claimed job, the plan it follows and the source it reads."""
+    """One claimed job, the plan it follows and the source it reads: a Workshop with a database."""
 
     claim: Claim
     media_id: uuid.UUID
@@ -41,6 +38,28 @@ class Work:
     plan: Plan
     source: Path
     rendition_ids: dict[str, int]
+
+    @property
+    def args(self) -> Mapping[str, Any]:
+        """What the job is about."""
+        args: dict[str, Any] = self.claim.job.args
+        return args
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the job has failed before, and not for want of room.
+
+        On a full disk a still would stand for ever in the place of a good picture.
+        """
+        return self.claim.job.failures > 0 and store().free_bytes() > 0
+
+    def check(self, *_: object) -> None:
+        """Go on? Raises LeaseLost or Stopping."""
+        self.claim.check()
+
+    def folder(self) -> AbstractContextManager[Path]:
+        """A private folder from which publishing is cheap."""
+        return store().work_dir()
 
     def made(self, rung: str) -> Ranges:
         """Which segments of a rendition exist now."""
@@ -50,6 +69,52 @@ class Work:
     def missing(self, rung: str) -> Ranges:
         """Which segments of a rendition do not exist yet."""
         return gaps(self.made(rung), len(self.plan.segments(rung)))
+
+    def is_made(self, rung: str, number: int) -> bool:
+        """Whether somebody has made this segment."""
+        return Segment.objects.filter(rendition=self.rendition_ids[rung], number=number).exists()
+
+    def somebody_waits(self) -> bool:
+        """Whether another viewer's request waits for this slot."""
+        waiting = Job.objects.filter(state="queued", is_urgent=True, kind=Job.Kind.ON_DEMAND)
+        return waiting.exclude(pk=self.claim.job.pk).exists()
+
+    def publish(self, made: MadeSegment) -> None:
+        """Put a segment where the playlists say it is."""
+        key = segment_key(self.media_id, self.number, made.rung, made.number)
+        store().put_file(key, made.path)
+
+    def record(self, segments: Sequence[MadeSegment], *, finish: bool, damaged: Spans = ()) -> None:
+        """Mark published segments, in one transaction that only the holder of the token gets."""
+        if segments or finish:
+            with self.claim.recording():
+                self.mark([_row(self, made) for made in segments], damaged=damaged)
+                if finish:
+                    self.claim.finish()
+
+    def mark(self, rows: Sequence[Segment], *, damaged: Spans = ()) -> None:
+        """The marks and the progress, inside `claim.recording`."""
+        if rows:
+            Segment.objects.bulk_create(rows, ignore_conflicts=True)
+            _tell_progress(self, damaged)
+
+    def put_back(self, rung: str, first: int, last: int) -> None:
+        """Leave the rest to a job that stands behind those who wait now."""
+        args = {"rung": rung, "first": first, "last": last}
+        with self.claim.recording() as job:
+            enqueue(kind=Job.Kind.ON_DEMAND, media_file=job.media_file, args=args)
+            self.claim.finish()
+
+    def publish_poster(self, made: Path) -> None:
+        """Publish the still, and end the job."""
+        store().put_file(poster_key(self.media_id), made)
+        self.record_poster()
+
+    def record_poster(self) -> None:
+        """Tell that there is a still."""
+        with self.claim.recording():
+            announce(lock(self.media_id), has_poster=True)
+            self.claim.finish()
 
 
 def load_work(claim: Claim) -> Work:
@@ -67,86 +132,6 @@ def load_work(claim: Claim) -> Work:
         source=source_path(media_file),
         rendition_ids=dict(Rendition.objects.filter(plan=row).values_list("name", "id")),
     )
-
-
-def gaps(made: Ranges, count: int) -> Ranges:
-    """The ranges between and after those that are made.
-
-    >>> gaps([(0, 2), (5, 5)], 8), gaps([], 3), gaps([(0, 2)], 3)
-    ([(3, 4), (6, 7)], [(0, 2)], [])
-    """
-    missing, start = [], 0
-    for first, last in [*made, (count, count)]:
-        if start < first:
-            missing.append((start, first - 1))
-        start = last + 1
-    return missing
-
-
-@dataclass
-class Recorder:
-    """Publishes what a job makes, and marks it in batches, one per MARK_SECONDS at most."""
-
-    work: Work
-    _waiting: list[MadeSegment] = field(default_factory=list)
-    _damaged: list[tuple[float, float]] = field(default_factory=list)
-    _marked_at: float = float("-inf")
-
-    def take(self, made: MadeSegment) -> None:
-        """Check and publish one segment; mark it now if nothing was marked a moment ago.
-
-        A copy leaves out what is broken in the source, and no second try would bring it.
-        """
-        self.work.claim.check()
-        is_copy = made.rung == self.work.plan.copied_rung
-        publish_segment(self.work, made, tolerate_damage=is_copy)
-        if is_copy and is_damaged(self.work, made):
-            self._damaged.append(span_of(self.work, made))
-        self._waiting.append(made)
-        if time.monotonic() - self._marked_at >= MARK_SECONDS:
-            self.mark()
-
-    def mark(self, *, finish: bool = False) -> None:
-        """Mark all that was published since, and end the job with it if `finish`."""
-        if self._waiting or finish:
-            record(self.work, self._waiting, finish=finish, damaged=self._damaged)
-            self._waiting, self._damaged = [], []
-            self._marked_at = time.monotonic()
-
-
-def publish_segment(work: Work, made: MadeSegment, *, tolerate_damage: bool = False) -> None:
-    """Check a segment against the plan and put it where the playlists say it is."""
-    if made.rung != AUDIO and not tolerate_damage and is_damaged(work, made):
-        raise UnexpectedOutput(f"segment {made.number} of {made.rung} has {made.frames} frames")
-    store().put_file(segment_key(work.media_id, work.number, made.rung, made.number), made.path)
-
-
-def is_damaged(work: Work, made: MadeSegment) -> bool:
-    """Whether a video segment has other frames than were planned."""
-    return work.plan.video is not None and made.frames != work.plan.video.frames[made.number]
-
-
-def span_of(work: Work, made: MadeSegment) -> tuple[float, float]:
-    """From when until when a segment is shown, in seconds."""
-    planned = work.plan.segments(made.rung)[made.number]
-    start = planned.start_seconds
-    return round(start, 3), round(start + planned.duration_seconds, 3)
-
-
-def record(
-    work: Work, segments: Sequence[MadeSegment], *, finish: bool, damaged: Spans = ()
-) -> None:
-    """Mark published segments, in one transaction that only the holder of the token gets."""
-    if not segments and not finish:
-        return
-    with work.claim.recording():
-        if segments:
-            Segment.objects.bulk_create(
-                [_row(work, made) for made in segments], ignore_conflicts=True
-            )
-            _tell_progress(work, damaged)
-        if finish:
-            work.claim.finish()
 
 
 def _row(work: Work, made: MadeSegment) -> Segment:

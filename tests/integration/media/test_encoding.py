@@ -12,10 +12,11 @@ from media.ffmpeg.errors import DamagedPiece, ToolFailed
 from media.jobs.claim import claim_job
 from media.models import Job, MediaFile, Rendition, Segment
 from media.selectors import media_shapes
-from media.services import encoding, ingest, making, on_demand
+from media.services import encoding, ingest, on_demand
 from media.services.head_start import AHEAD_SEGMENTS
 from media.services.on_demand import SegmentNotPlanned, TooMuchOnDemand, request_segment
 from media.store import segment_key, store
+from media.workshop import kinds, recording
 from tests.factories.media import (
     Planned,
     ffmpeg,
@@ -119,15 +120,15 @@ def test_sound_waits_for_the_first_picture(folder: Path, monkeypatch: pytest.Mon
         return make_piece(*args, **options)
 
     sound: list[int] = []
-    take = making.Recorder.take
+    take = recording.Recorder.take
 
-    def note(recorder: making.Recorder, segment: encode.MadeSegment) -> None:
+    def note(recorder: recording.Recorder, segment: encode.MadeSegment) -> None:
         if segment.rung == "audio":
             sound.append(segment.number)
         take(recorder, segment)
 
     monkeypatch.setattr(encode, "make_piece", slow_piece)
-    monkeypatch.setattr(making.Recorder, "take", note)
+    monkeypatch.setattr(recording.Recorder, "take", note)
     make_uploaded(make_clip(folder / "long.mp4", seconds=90))
     work_off(kinds=[Job.Kind.INGEST])
     assert 0 <= made_when_picture_ended[0] <= AHEAD_SEGMENTS
@@ -323,14 +324,14 @@ def test_whoever_asks_meanwhile_is_served_between_two_segments(
 ) -> None:
     first, second = make_planned(planned), make_planned(planned)
     request(first, 1, rung)
-    real = making.publish_segment
+    real = recording.publish_segment
 
     def publish(work: Any, made: Any, **arguments: Any) -> None:
         real(work, made, **arguments)
         if work.media_id == first.pk and made.number == 1:
             request(second, 2, rung)
 
-    for module in (encoding, making):
+    for module in (kinds, recording):
         monkeypatch.setattr(module, "publish_segment", publish)
     assert set(work_off()) == {"on_demand"}
     made = Segment.objects.filter(rendition__name=rung, number__gt=0).order_by("id")

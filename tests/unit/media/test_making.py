@@ -4,7 +4,7 @@ import pytest
 
 from media.playlists import lead_of
 from media.selectors import Ranges, percent
-from media.services.making import gaps
+from media.workshop.recording import gaps
 
 
 @pytest.mark.parametrize(
