@@ -247,6 +247,17 @@ WORKER_PROCESSES = env.integer("WORKER_PROCESSES", 1)
 #: Ladder pieces that one worker makes at a time; what a viewer waits for has a slot of its own.
 WORKER_LADDER_SLOTS = env.integer("WORKER_LADDER_SLOTS", 1, minimum=1)
 
+#: What tells idle workers that there is something to do: `background_tasks` or `celery`.
+TASK_ENGINE = env.text("TASK_ENGINE", "background_tasks")
+#: Where Celery sends wake-ups: redis://, rediss:// or amqp://.
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", REDIS_URL)
+#: The queue they go into; instances that share a broker need one each.
+TASK_QUEUE = env.text("TASK_QUEUE", "reelay")
+if TASK_ENGINE not in ("background_tasks", "celery"):
+    env.complain("TASK_ENGINE must be background_tasks or celery.")
+if TASK_ENGINE == "celery" and not CELERY_BROKER_URL:
+    env.complain("TASK_ENGINE=celery needs a broker: set CELERY_BROKER_URL or REDIS_URL.")
+
 # --- Delivery -------------------------------------------------------------------------------
 
 #: How long a request for a missing segment is held before it is answered with 503.
@@ -378,6 +389,9 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.db.backends": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
+        # Each wake-up would be two lines.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
         "twisted": {"level": "WARNING"},
     },
 }

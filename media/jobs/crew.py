@@ -58,7 +58,13 @@ class Crew:
     """The threads of one worker process. `run` returns after `stop`."""
 
     def __init__(
-        self, *, do: Do, ordinary_slots: int, poll_seconds: float | None = None, name: str = ""
+        self,
+        *,
+        do: Do,
+        ordinary_slots: int,
+        poll_seconds: float | None = None,
+        name: str = "",
+        listener: wake.Listener | None = None,
     ) -> None:
         self.name = name or f"{socket.gethostname()[:60]}:{os.getpid()}"
         self._do = do
@@ -67,7 +73,7 @@ class Crew:
         self._asked_to_stop = False
         self._stopping = threading.Event()
         self._bell = Bell()
-        self._listener = wake.listener()
+        self._listener = listener or wake.listener()
         self._heartbeat = Heartbeat(self.name, slots=ordinary_slots)
         self._sweeper = Sweeper(self.name)
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from core.states import IllegalTransition
-from media.jobs import engines, wake
+from media.jobs import engines
 from media.models import Job, MediaFile
 from media.states import JOB
 
@@ -75,7 +75,6 @@ def enqueue_many(specs: Iterable[Spec]) -> list[Job]:
     """Put many jobs into the queue, all or none; workers are woken when it is committed."""
     jobs = Job.objects.bulk_create([_job(spec) for spec in specs], batch_size=BATCH)
     engines.dispatch(jobs)
-    wake.wake()
     return jobs
 
 
@@ -100,7 +99,6 @@ def requeue(job: Job, *, token: int, run_after: Any = None, **values: object) ->
     )
     if moved:
         engines.dispatch([Job.objects.get(pk=job.pk)])
-        wake.wake()
     return bool(moved)
 
 
@@ -135,7 +133,6 @@ def retry(job: Job) -> Job:
         finished_at=None,
     )
     engines.dispatch([job])
-    wake.wake()
     return job
 
 
@@ -147,7 +144,7 @@ def raise_priority(jobs: Iterable[Job], *, to: int, is_urgent: bool | None = Non
     ids = [job.pk for job in jobs]
     raised = Job.objects.filter(pk__in=ids, state="queued", priority__lt=to).update(**changes)
     if raised:
-        wake.wake()
+        engines.wake()
     return raised
 
 
@@ -155,4 +152,4 @@ def set_priority(job: Job, priority: int) -> None:
     """Move a waiting job up or down. Raises IllegalTransition when it waits no longer."""
     if not Job.objects.filter(pk=job.pk, state="queued").update(priority=priority):
         raise IllegalTransition("Only a job that waits has a place in the queue.")
-    wake.wake()
+    engines.wake()

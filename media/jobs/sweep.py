@@ -3,9 +3,8 @@
 import logging
 import time
 from typing import Any
-from uuid import UUID
 
-from background_task.models import CompletedTask, Task
+from background_task.models import CompletedTask
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
@@ -27,8 +26,6 @@ ACCIDENTS = 1
 URGENT_ACCIDENTS = 3
 #: A worker that has not shown life for so long counts as gone.
 BEAT_MAX_AGE_SECONDS = 10
-#: How often the wake-ups are counted against the queue.
-AUDIT_SECONDS = 60
 
 
 def requeue_expired() -> int:
@@ -71,26 +68,6 @@ def _pause_until(job: Job, losses: int) -> Any:
     """Not before when a job that was lost so often is tried again; None for at once."""
     guilty = losses - (URGENT_ACCIDENTS if job.is_urgent else ACCIDENTS)
     return in_seconds(back_off_seconds(guilty)) if guilty > 0 else None
-
-
-def audit_wake_ups() -> int:
-    """Write wake-ups that are missing and remove those of jobs that wait no longer.
-
-    Counted first: the sets are compared only when the numbers differ.
-    """
-    queued = Job.objects.filter(state="queued")
-    tasks = Task.objects.filter(task_name=engines.WORK)
-    if queued.count() == tasks.count():
-        return 0
-    woken = {UUID(task.params()[0][0]): task.pk for task in tasks.only("task_params").iterator()}
-    settled = queued.filter(created_at__lt=in_seconds(-AUDIT_SECONDS))
-    missing = [job for job in settled.iterator() if job.pk not in woken]
-    waiting = set(queued.values_list("pk", flat=True))
-    stale = [pk for job_id, pk in woken.items() if job_id not in waiting]
-    with transaction.atomic():
-        engines.dispatch(missing)
-        Task.objects.filter(pk__in=stale[:BATCH]).delete()
-    return len(missing)
 
 
 def forget_dead_workers() -> None:
@@ -157,7 +134,7 @@ def _do(duty: hooks.Duty) -> None:
 
 
 _OWN_DUTIES = [
-    hooks.Duty("wake-ups", AUDIT_SECONDS, audit_wake_ups),
+    hooks.Duty("wake-ups", engines.AUDIT_SECONDS, engines.audit),
     hooks.Duty("dead workers", 600, forget_dead_workers),
     hooks.Duty("done jobs", 600, forget_done),
 ]

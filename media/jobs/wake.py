@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 CHANNEL = "reelay_jobs"
 #: A unix socket's path may have 107 bytes; a name of ours takes less than 40.
 FOLDER_MAX_BYTES = 60
+#: How often an idle slot looks into the queue though nobody calls, and where nobody can.
+POLL_SECONDS = 1.0
+POLL_UNHEARD_SECONDS = 0.2
 
 
 def wake() -> None:
@@ -62,7 +65,7 @@ def listener() -> Listener:
 class Poll:
     """Nobody calls; the slots look five times a second."""
 
-    poll_seconds = 0.2
+    poll_seconds = POLL_UNHEARD_SECONDS
 
     def wait(self, seconds: float) -> bool:
         """Wait in vain."""
@@ -82,7 +85,7 @@ class NotifyListener:
     @property
     def poll_seconds(self) -> float:
         """Short while there is no connection to hear anything on."""
-        return 0.2 if self._connection is None else 1.0
+        return POLL_UNHEARD_SECONDS if self._connection is None else POLL_SECONDS
 
     def wait(self, seconds: float) -> bool:
         """Whether a NOTIFY came. A new connection counts as one: some may have been missed."""
@@ -122,7 +125,7 @@ class NotifyListener:
 class SocketListener:
     """A datagram socket in the folder that `_ring` goes through."""
 
-    poll_seconds = 1.0
+    poll_seconds = POLL_SECONDS
 
     def __init__(self) -> None:
         self.path = _folder() / f"{os.getpid()}-{time.monotonic_ns() % 1_000_000}.sock"

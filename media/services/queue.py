@@ -12,7 +12,7 @@ from django.utils import timezone
 from core.errors import Forbidden
 from core.events import publish
 from media.events import QueueChanged
-from media.jobs import overview, wake
+from media.jobs import engines, overview
 from media.models import QueueState
 from users.models import Role, User
 
@@ -63,7 +63,7 @@ def _set(actor: User, *, is_paused: bool) -> dict[str, Any]:
             paused_by=actor if is_paused else None,
             version=F("version") + 1,
         ):
-            wake.wake()
+            engines.wake()
             publish(QueueChanged())
             act = "queue paused" if is_paused else "queue resumed"
             transaction.on_commit(

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+import threading
 from argparse import ArgumentParser
 from typing import Any
 
@@ -36,7 +38,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the crew of this process."""
+        """Run the crew of this process, where TASK_ENGINE says so in a Celery worker."""
+        if settings.TASK_ENGINE == "celery":
+            sys.exit(self._celery(options))
         perform = worker.performer(options["perform"])
         crew = Crew(
             do=lambda claim: worker.do_job(claim, perform),
@@ -53,3 +57,15 @@ class Command(BaseCommand):
             crew.run(options["duration"] or None)
         finally:
             let_go()
+
+    @staticmethod
+    def _celery(options: dict[str, Any]) -> int:
+        """The same in a Celery worker, which ends on SIGTERM by itself."""
+        # Only where it is wanted: the default engine needs nothing of Celery.
+        from media import celery_worker
+
+        if options["duration"]:
+            threading.Timer(options["duration"], signal.raise_signal, [signal.SIGTERM]).start()
+        return celery_worker.run(
+            slots=options["slots"], perform=options["perform"], poll_seconds=options["sleep"]
+        )

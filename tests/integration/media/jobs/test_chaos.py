@@ -5,16 +5,21 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.product import ROOT
 
 
-def test_sixty_jobs_and_random_kills() -> None:
+@pytest.mark.parametrize(
+    "engine", ["background_tasks", pytest.param("celery", marks=pytest.mark.full)]
+)
+def test_sixty_jobs_and_random_kills(engine: str) -> None:
     options = ["--jobs", "60", "--kills", "3", "--every", "1.5", "--seconds", "0.1", "--lease", "2"]
     environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
     done = subprocess.run(
         [sys.executable, "-m", "bench.chaos", *options],
         cwd=ROOT,
-        env=environment | {"DEBUG": "true"},
+        env=environment | {"DEBUG": "true", "TASK_ENGINE": engine},
         capture_output=True,
         text=True,
         timeout=240,

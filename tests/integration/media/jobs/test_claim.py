@@ -16,7 +16,7 @@ from media.jobs.sweep import requeue_expired
 from media.models import Job
 from tests.factories.jobs import claim, expire, make_job, make_media
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("engine")]
 
 
 def test_nothing_to_do() -> None:

@@ -15,7 +15,7 @@ from media.jobs.claim import Claim, claim_job
 from media.models import Job
 from tests.factories.jobs import claim, make_job, make_media
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("engine")]
 
 Luck = Callable[[float], None]
 

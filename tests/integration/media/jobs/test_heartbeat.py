@@ -14,7 +14,7 @@ from media.jobs.heartbeat import Heartbeat
 from media.models import Job, WorkerBeat
 from tests.factories.jobs import claim, expire, make_job, make_media
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("engine")]
 
 
 def test_a_beat_renews_all_leases_with_one_update() -> None:

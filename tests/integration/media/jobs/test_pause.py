@@ -12,7 +12,7 @@ from media.models import Job, QueueState
 from tests.factories.jobs import claim, client, make_job, make_media, make_owner
 from users.models import Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("engine")]
 
 
 def steer(act: str, *, role: str = Role.ADMIN) -> Any:

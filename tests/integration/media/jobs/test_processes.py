@@ -1,74 +1,21 @@
 """Real worker processes: woken at once, asked to end, killed."""
 
-import contextlib
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psutil
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from media.jobs.queue import cancel_jobs
 from media.models import Job, WorkerBeat
 from tests.factories.jobs import make_job
-from tests.product import ROOT
+from tests.integration.media.jobs.conftest import LEASE_SECONDS, Start, wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-LEASE_SECONDS = 2
-Start = Callable[[], "subprocess.Popen[bytes]"]
-
-
-def wait_until(true: Callable[[], object], seconds: float = 20) -> float:
-    """How long it took until `true()`."""
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() - began < seconds
-        time.sleep(0.01)
-    return time.monotonic() - began
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts worker processes on the test's database; kills what is left of them."""
-    processes: list[subprocess.Popen[bytes]] = []
-    here = "tests.integration.media.jobs"
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": f"{here}.worker_settings",
-        "TEST_DATABASE": str(connection.settings_dict["NAME"]),
-        "TEST_VAR_DIR": str(settings.VAR_DIR),
-        "JOB_LEASE_SECONDS": str(LEASE_SECONDS),
-        "PYTHONPATH": str(ROOT),
-    }
-
-    def start() -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "manage.py", "process_tasks"]
-        with (tmp_path / "workers.log").open("ab") as log:
-            process = subprocess.Popen(
-                [*command, "--perform", f"{here}.deeds.perform"],
-                cwd=ROOT,
-                env=environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        processes.append(process)
-        wait_until(lambda: WorkerBeat.objects.filter(worker__endswith=f":{process.pid}").exists())
-        return process
-
-    yield start
-    for process in processes:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
-    print((tmp_path / "workers.log").read_text())
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("engine"),
+]
 
 
 def state() -> str:

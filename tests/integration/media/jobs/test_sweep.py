@@ -1,7 +1,5 @@
 """What a vanished worker dropped is found again within seconds."""
 
-from datetime import timedelta
-
 import pytest
 from background_task.models import Task
 from django.db import OperationalError
@@ -14,7 +12,7 @@ from media.jobs.heartbeat import Heartbeat
 from media.models import Job, WorkerBeat
 from tests.factories.jobs import claim, expire, make_job
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("engine")]
 
 
 def test_an_expired_lease_is_a_loss_and_the_job_is_queued_at_once() -> None:
@@ -107,24 +105,6 @@ def test_the_jobs_of_a_worker_that_is_known_to_be_dead_are_free_at_once() -> Non
     claim("host:101:0")
     assert sweep.release("host:10") == 1
     assert Job.objects.get(state="running").worker == "host:101:0"
-
-
-# --- Wake-ups ---------------------------------------------------------------------------------
-
-
-def test_a_lost_wake_up_is_written_again() -> None:
-    job = make_job()
-    Task.objects.all().delete()
-    Job.objects.update(created_at=Now() - timedelta(seconds=sweep.AUDIT_SECONDS + 1))
-    assert sweep.audit_wake_ups() == 1
-    assert Task.objects.get().params()[0] == [str(job.pk)]
-
-
-def test_a_wake_up_without_a_job_is_removed() -> None:
-    make_job()
-    Job.objects.update(state="cancelled")
-    sweep.audit_wake_ups()
-    assert not Task.objects.exists()
 
 
 def test_what_was_done_long_ago_is_forgotten_and_what_failed_is_not(settings: Settings) -> None:

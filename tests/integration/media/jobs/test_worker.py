@@ -15,7 +15,7 @@ from media.storage.local import LocalStore
 from media.tasks import work
 from tests.factories.jobs import claim, make_job
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("engine")]
 
 
 def raising(error: Exception) -> Callable[[Claim], None]:
