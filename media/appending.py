@@ -1,9 +1,9 @@
 """From the body of a request to the bytes of an upload, while the body is still coming.
 
-    receive ─▶ up to 2 MiB wait ─▶ a thread writes 1 MiB at a time ─▶ now and then: record how far
-
-Receiving and writing go on side by side. The thread goes on for as long as anything waits, and a
-client that is faster than the disk is held up.
+    receive ─▶ gather half a MiB ─▶ a thread writes it ─▶ now and then: record how far
+                                     │
+                                     └ while more comes at once, and our own server is in front,
+                                       it takes that from the socket itself: core/server/pump.py
 
 What was received when the connection breaks is written and recorded like all the rest.
 """
@@ -11,11 +11,12 @@ What was received when the connection breaks is written and recorded like all th
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from core.errors import AppError
+from core.server.pump import BodyPump
 from core.units import MiB
 from media.errors import DiskFull, UploadGone, UploadLocked
 from media.services import uploads
@@ -30,9 +31,7 @@ logger = logging.getLogger(__name__)
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
-WRITE_BYTES = 1 * MiB
-#: What may wait for the disk before nothing more is received. The server then holds 1 MiB more.
-WAITING_BYTES = 2 * MiB
+WRITE_BYTES = MiB // 2
 #: The offset is recorded when so much is stored beyond it, or so long after the last time.
 #: Twice what our own client sends at a time, so that its chunks are recorded once, at their end.
 RECORD_BYTES = 16 * MiB
@@ -44,7 +43,11 @@ class ClientGone(Exception):
 
 
 async def append_body(
-    claim: UploadClaim, receive: Receive, *, checksum: Checksum | None = None
+    claim: UploadClaim,
+    receive: Receive,
+    *,
+    pump: BodyPump | None = None,
+    checksum: Checksum | None = None,
 ) -> UploadClaim:
     """Store what comes, to its end, and return the claim at its new offset.
 
@@ -53,7 +56,7 @@ async def append_body(
     is recorded and the lease is released: ClientGone, ChecksumMismatch, DiskFull, the refusal
     of the claim, UploadGone, OffsetMismatch, UploadLocked.
     """
-    appender = _Appender(claim, checksum)
+    appender = _Appender(claim, pump, checksum)
     try:
         await appender.take_all(receive)
     except BaseException:
@@ -63,20 +66,18 @@ async def append_body(
 
 
 class _Appender:
-    def __init__(self, claim: UploadClaim, checksum: Checksum | None) -> None:
+    def __init__(
+        self, claim: UploadClaim, pump: BodyPump | None, checksum: Checksum | None
+    ) -> None:
         self.claim = claim
+        self._pump = pump
         # Opened by the first write and closed by the last record, in the threads of these.
         self._part: Part | None = None
         self._checksum = checksum
-        self._loop = asyncio.get_running_loop()
-        # The event loop fills this and moves the first mark; the writing thread empties it and
-        # moves the second.
-        self._waiting: deque[bytes] = deque()
-        self._received_to = self._written_to = claim.offset_bytes
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
+        self._written_to = claim.offset_bytes
         self._writing: asyncio.Future[None] | None = None
-        self._wrote = asyncio.Event()
-        self._is_held_up = False
-        self._late_at: int | None = None
         self._recorded_at = time.monotonic()
 
     async def take_all(self, receive: Receive) -> None:
@@ -96,99 +97,98 @@ class _Appender:
         await self._record(release=not is_full, close=True)
 
     async def _take(self, data: bytes) -> None:
-        if self._received_to + len(data) > self.claim.limit_bytes:
+        if self._written_to + self._gathered_bytes + len(data) > self.claim.limit_bytes:
             await self._write_out()
             raise self.claim.refusal()
         if not data:
             return
-        self._waiting.append(data)
-        self._received_to += len(data)
-        if self._unwritten_bytes >= WRITE_BYTES:
-            await self._write_beside()
-        if time.monotonic() - self._recorded_at >= RECORD_SECONDS:
+        self._gathered.append(data)
+        self._gathered_bytes += len(data)
+        is_due = time.monotonic() - self._recorded_at >= RECORD_SECONDS
+        if is_due or self._gathered_bytes >= WRITE_BYTES:
             await self._write_out()
-            await self._record()
-        elif self._written_to - self.claim.offset_bytes >= RECORD_BYTES:
+        if is_due or self._written_to - self.claim.offset_bytes >= RECORD_BYTES:
             await self._record()
 
     # --- Writing ----------------------------------------------------------------------------
 
-    @property
-    def _unwritten_bytes(self) -> int:
-        return self._received_to - self._written_to
-
-    async def _write_beside(self) -> None:
-        """Have what waits written, and wait only while it is too much."""
-        while True:
-            if self._writing is None or self._writing.done():
-                await self._end_write()
-                await self._begin_write()
-            self._wrote.clear()
-            # Before the marks are compared: the thread looks at it after it has moved its own.
-            self._is_held_up = True
-            if self._unwritten_bytes <= WAITING_BYTES:
-                break
-            await self._wrote.wait()
-        self._is_held_up = False
-
     async def _write_out(self) -> None:
-        """Put all that waits into the store."""
-        await self._end_write()
-        while self._waiting:
-            await self._begin_write()
-            await self._end_write()
+        """Put what is gathered into the store, and what comes meanwhile."""
+        is_late = False
+        while self._gathered:
+            if is_late or time.monotonic() >= self.claim.until:
+                # The client was silent for a while, or the write has waited too long for its
+                # turn. If nobody else came, the lease is still ours.
+                await self._record()
+            written_to = self._written_to
+            try:
+                await self._write()
+            except StorageFull as error:
+                raise DiskFull from error
+            except BytesMissing as error:
+                raise await in_database(
+                    uploads.rewind, self.claim, to_bytes=error.size_bytes
+                ) from error
+            except TooLate as error:
+                if is_late and self._written_to == written_to:
+                    raise UploadLocked(retry_after_seconds=1) from error
+                is_late = True
 
-    async def _begin_write(self) -> None:
-        if time.monotonic() >= self.claim.until:
-            # The client was silent for a while. If nobody else came, the lease is still ours.
-            await self._record()
-        self._writing = begin_on_disk(self._write_waiting)
-        self._writing.add_done_callback(lambda _: self._wrote.set())
-
-    async def _end_write(self) -> None:
-        """Wait for the write that was begun, and raise what it ran into."""
-        if self._writing is None:
-            return
-        await asyncio.wait([self._writing])
-        done, self._writing = self._writing, None
+    async def _write(self) -> None:
+        pump = self._begin_pump()
+        self._writing = begin_on_disk(partial(self._write_now, pump))
         try:
-            done.result()
-        except StorageFull as error:
-            raise DiskFull from error
-        except BytesMissing as error:
-            raise await in_database(
-                uploads.rewind, self.claim, to_bytes=error.size_bytes
-            ) from error
-        except TooLate as error:
-            if self._late_at == self._written_to:
-                raise UploadLocked(retry_after_seconds=1) from error
-            # It waited for its turn as long as the lease was ours. Once more, if it still is.
-            self._late_at = self._written_to
-            await self._record()
+            await self._until_written()
+        finally:
+            if pump is not None:
+                pump.end()
+        self._writing.result()
 
-    def _write_waiting(self) -> None:
-        """In a thread: write until nothing waits."""
+    def _begin_pump(self) -> BodyPump | None:
+        waiting = self._pump.begin() if self._pump is not None else None
+        if waiting is None:
+            return None
+        self._gathered += waiting
+        self._gathered_bytes += sum(map(len, waiting))
+        return self._pump
+
+    async def _until_written(self) -> None:
+        """Also when we are cancelled: nothing may be written after the lease was let go."""
+        assert self._writing is not None  # noqa: S101  # begun by the caller
+        cancelled: asyncio.CancelledError | None = None
+        while not self._writing.done():
+            try:
+                await asyncio.wait([self._writing])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            if (failed := self._writing.exception()) is not None:
+                logger.warning("a write failed while its upload broke off", exc_info=failed)
+            raise cancelled
+
+    def _write_now(self, pump: BodyPump | None) -> None:
+        """In a thread."""
         if self._part is None:
             self._part = store().open_part(part_key(self.claim.upload_id))
-        while pieces := self._next_pieces():
-            try:
-                self._part.write(self._written_to, pieces, until=self.claim.until)
-            except TooLate:
-                self._waiting.extendleft(reversed(pieces))
-                raise
-            if self._checksum is not None:
-                self._checksum.update(pieces)
-            self._written_to += sum(map(len, pieces))
-            if self._is_held_up:
-                self._loop.call_soon_threadsafe(self._wrote.set)
+        self._write_pieces(self._gathered)
+        self._gathered, self._gathered_bytes = [], 0
+        if pump is not None:
+            most_bytes = min(RECORD_BYTES, self.claim.limit_bytes - self._written_to)
+            pump.run(self._write_piece, most_bytes=most_bytes, most_seconds=RECORD_SECONDS)
 
-    def _next_pieces(self) -> list[bytes]:
-        pieces: list[bytes] = []
-        size = 0
-        while self._waiting and size < WRITE_BYTES:
-            pieces.append(self._waiting.popleft())
-            size += len(pieces[-1])
-        return pieces
+    def _write_piece(self, piece: memoryview) -> None:
+        try:
+            self._write_pieces([piece])
+        except TooLate:
+            self._gathered, self._gathered_bytes = [bytes(piece)], len(piece)
+            raise
+
+    def _write_pieces(self, pieces: Sequence[bytes | memoryview]) -> None:
+        assert self._part is not None  # noqa: S101  # `_write_now` has opened it
+        self._part.write(self._written_to, pieces, until=self.claim.until)
+        if self._checksum is not None:
+            self._checksum.update(pieces)
+        self._written_to += sum(map(len, pieces))
 
     # --- Recording --------------------------------------------------------------------------
 
@@ -206,12 +206,7 @@ class _Appender:
 
     async def give_up(self) -> None:
         """Record what counts and let the next request in, whatever went wrong."""
-        self._waiting.clear()
-        if self._writing is not None:
-            # It must not go on after the lease was let go.
-            await asyncio.wait([self._writing])
-            if error := self._writing.exception():
-                logger.warning("a write failed while its upload broke off", exc_info=error)
+        self._gathered.clear()
         try:
             await self._record(release=True, close=True)
         except UploadGone:

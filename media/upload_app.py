@@ -21,6 +21,7 @@ from django.conf import settings
 from core.errors import AppError, Invalid, NotFound, Unauthenticated
 from core.logging import Receive, Scope, Send
 from core.problems import CONTENT_TYPE, InternalError, MethodNotAllowed, problem_bytes
+from core.server.pump import EXTENSION, BodyPump
 from media.appending import ClientGone, append_body
 from media.errors import BeyondLength, UploadLocked
 from media.models import Upload
@@ -87,6 +88,12 @@ class Request:
         """How long the body is; None where it is chunked."""
         length = self.headers.get("content-length", "")
         return int(length) if length.isdigit() else None
+
+    @property
+    def pump(self) -> BodyPump | None:
+        """What takes the body from the socket in a thread; None where the server has none."""
+        extension: dict[str, BodyPump] = self.scope.get("extensions", {}).get(EXTENSION, {})
+        return extension.get("pump")
 
     @property
     def has_body(self) -> bool:
@@ -209,7 +216,7 @@ async def _create(request: Request) -> Answer:
     headers = {"Location": f"{ROOT}/{upload.pk}", "Upload-Expires": _http_date(upload)}
     if with_bytes or length == 0:
         claim = await request.claim(upload_id=upload.pk, offset_bytes=0)
-        claim = await append_body(claim, request.receive, checksum=checksum)
+        claim = await append_body(claim, request.receive, pump=request.pump, checksum=checksum)
         await _finish_if_full(claim)
         headers["Upload-Offset"] = str(claim.offset_bytes)
     return Answer(201, headers)
@@ -254,7 +261,7 @@ async def _append(request: Request) -> Answer:
     checksum = parse_checksum(request.headers.get("upload-checksum"))
     claim = await _claim(request, offset_bytes=offset, length_bytes=length)
     if not claim.is_full:
-        claim = await append_body(claim, request.receive, checksum=checksum)
+        claim = await append_body(claim, request.receive, pump=request.pump, checksum=checksum)
     await _finish_if_full(claim)
     expires = format_datetime(uploads.expiry(), usegmt=True)
     return Answer(204, {"Upload-Offset": str(claim.offset_bytes), "Upload-Expires": expires})

@@ -24,6 +24,7 @@ from twisted.logger import STDLibLogObserver, globalLogBeginner
 
 from core.server.inbox import Inbox, Message
 from core.server.limits import Limits
+from core.server.pump import EXTENSION
 from core.server.requests import StreamingHTTPFactory, StreamingRequest
 from core.server.sockets import BoundedWebSocket, BoundedWebSocketFactory
 
@@ -150,6 +151,8 @@ class StreamingServer(daphne.server.Server):  # type: ignore[misc]  # Daphne is 
         scope["asgi"] = {"version": "3.0"}
         if scope["type"] == "websocket":
             scope["daphne.protocol"] = protocol
+        elif protocol.pump is not None:
+            scope.setdefault("extensions", {})[EXTENSION] = {"pump": protocol.pump}
         inbox = protocol.make_inbox()
         running = asyncio.ensure_future(
             self.application(

@@ -17,6 +17,7 @@ from twisted.web import http
 
 from core.server.inbox import Inbox, Message
 from core.server.limits import Limits
+from core.server.pump import BodyPump, Loan
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]  # Daphne is untyped
     body_is_complete = False
     received_bytes = 0
     wants_continue = False
+    #: For applications that take long bodies.
+    pump: BodyPump | None = None
     _is_upgrade = False
     _may_be_long = False
     _linger: IDelayedCall | None = None
@@ -78,6 +81,7 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]  # Daphne is untyped
         self._window = (time.monotonic(), 0)
         if self._may_be_long:
             channel.transport.bufferSize = self.limits.read_bytes
+            self.pump = BodyPump(self)
         if length is not None and self._is_too_long(length):
             self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large")
         else:
@@ -149,6 +153,33 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]  # Daphne is untyped
             self.channel._send100Continue()
         return await self._inbox.receive()
 
+    def lend_socket(self) -> Loan | None:
+        """Stop reading, and hand over what there is of the body.
+
+        None where nobody knows how much will come, and at the end of a body or a connection.
+        """
+        channel = self.channel
+        if channel is None or self.finished or self.body_is_complete:
+            return None
+        if channel._waitingForTransport or not channel.transport.connected:
+            return None
+        # The decoder of chunked bodies has no such attribute.
+        left_bytes = getattr(channel._transferDecoder, "contentLength", None)
+        if not left_bytes:
+            return None
+        self._pause_reading()
+        return Loan(self._inbox.take_bodies(), channel.transport.socket, left_bytes)
+
+    def take_back(self, read_bytes: int) -> None:
+        """Count what was read from the lent socket, tell of the end of the body, and read on."""
+        self.received_bytes += read_bytes
+        channel = self.channel
+        if channel is not None and channel._transferDecoder is not None:
+            channel._transferDecoder.contentLength -= read_bytes
+            if channel._transferDecoder.contentLength == 0:
+                channel.rawDataReceived(b"")
+        self._resume_reading()
+
     async def wait_until_writable(self) -> None:
         """Wait while too much of the answer is on its way to a client that reads slowly."""
         if self.channel is not None and not self.finished:
@@ -211,7 +242,8 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]  # Daphne is untyped
 
     def _waits_for_us(self) -> bool:
         inbox = self.application_queue
-        return self.wants_continue or (inbox is not None and inbox.is_paused)
+        is_lent = self.pump is not None and self.pump.is_running
+        return self.wants_continue or is_lent or (inbox is not None and inbox.is_paused)
 
     def _is_too_long(self, length: int) -> bool:
         return length > self.limits.body_bytes and not self._may_be_long

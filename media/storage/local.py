@@ -30,7 +30,7 @@ _libc = ctypes.CDLL(None)
 #: The kernel takes so many buffers in one call.
 _IOV_MAX = 1024
 #: How much of a part is handed to the disk at a time, long before anybody waits for it.
-_WRITE_BACK_BYTES = 4 * 1024 * 1024
+_WRITE_BACK_BYTES = 1024 * 1024
 #: sync_file_range(2): start writing, wait for nothing.
 _SYNC_FILE_RANGE_WRITE = 2
 #: How much room for a part is asked for at a time. File systems take a third less processor time
@@ -178,7 +178,7 @@ class LocalPart:
         self._reserve_bytes = reserve_bytes
         self._dirty_from: int | None = None
 
-    def write(self, offset_bytes: int, data: Sequence[bytes], *, until: float) -> None:
+    def write(self, offset_bytes: int, data: Sequence[bytes | memoryview], *, until: float) -> None:
         """Store all of `data` from `offset_bytes` on. Raises StorageFull, TooLate, BytesMissing."""
         size_bytes = sum(map(len, data))
         with self._turn(until):
@@ -232,7 +232,7 @@ class LocalPart:
             _allocate(self._descriptor, offset_bytes, _RUN_BYTES)
 
 
-def _write_all(descriptor: int, data: Sequence[bytes], offset_bytes: int) -> None:
+def _write_all(descriptor: int, data: Sequence[bytes | memoryview], offset_bytes: int) -> None:
     """Write all buffers with as few system calls as the kernel needs."""
     left = [memoryview(piece) for piece in data if piece]
     while left:

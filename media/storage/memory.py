@@ -109,7 +109,7 @@ class MemoryPart:
         self._turn = turn
         self._size_bytes = size_bytes
 
-    def write(self, offset_bytes: int, data: Sequence[bytes], *, until: float) -> None:
+    def write(self, offset_bytes: int, data: Sequence[bytes | memoryview], *, until: float) -> None:
         """Store all of `data` from `offset_bytes` on."""
         with self._turn:
             if time.monotonic() > until:

@@ -18,7 +18,7 @@ class ObjectFacts:
 class Part(Protocol):
     """The bytes of an upload that is not finished; its holder closes it."""
 
-    def write(self, offset_bytes: int, data: Sequence[bytes], *, until: float) -> None:
+    def write(self, offset_bytes: int, data: Sequence[bytes | memoryview], *, until: float) -> None:
         """Store all of `data` from `offset_bytes` on, over what is there.
 
         Only one write at a time is in progress, whoever else has the part open. `until`

@@ -28,7 +28,7 @@ class Checksum:
     def __post_init__(self) -> None:
         self._hash = hashlib.new(self.algorithm, usedforsecurity=False)
 
-    def update(self, data: Iterable[bytes]) -> None:
+    def update(self, data: Iterable[bytes | memoryview]) -> None:
         """Count the next bytes, in as many pieces as they come."""
         for piece in data:
             self._hash.update(piece)

@@ -4,14 +4,17 @@
 """
 
 import asyncio
+import hashlib
 import json
 import resource
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.server.daphne import serve
 from core.server.limits import Limits
+from core.server.pump import EXTENSION, BodyPump
 
 seen: dict[str, Any] = {"bytes": 0, "ended": 0, "messages": 0, "closed": []}
 
@@ -34,6 +37,37 @@ async def count(scope: Any, receive: Any, send: Any) -> None:
         if not message["more_body"]:
             break
     await answer(send, str(seen["bytes"]).encode())
+
+
+async def pumped(scope: Any, receive: Any, send: Any, pause_seconds: float = 0) -> None:
+    """Count, hash and answer like `count`, with a thread that takes what comes at once."""
+    pump: BodyPump | None = scope.get("extensions", {}).get(EXTENSION, {}).get("pump")
+    digest = hashlib.sha256()
+    seen["bytes"] = seen["pumped"] = 0
+
+    def take(piece: bytes | memoryview) -> None:
+        digest.update(piece)
+        seen["bytes"] += len(piece)
+
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            seen["ended"] += 1
+            return
+        take(message["body"])
+        if not message["more_body"]:
+            break
+        waiting = pump.begin() if pump is not None else None
+        if pump is None or waiting is None:
+            continue
+        for piece in waiting:
+            take(piece)
+        before = seen["bytes"]
+        await asyncio.sleep(pause_seconds)
+        await asyncio.to_thread(pump.run, take, most_bytes=3_000_000, most_seconds=0.5)
+        seen["pumped"] += seen["bytes"] - before
+        pump.end()
+    await answer(send, digest.hexdigest().encode())
 
 
 def rss_bytes() -> int:
@@ -104,9 +138,11 @@ async def websocket(scope: Any, receive: Any, send: Any) -> None:
     seen["closed"].append(message["code"])
 
 
-ROUTES = {
+ROUTES: dict[str, Any] = {
     "/bytes": count,
     "/small": count,
+    "/bytes/pumped": pumped,
+    "/bytes/pumped-late": partial(pumped, pause_seconds=5),
     "/facts": facts,
     "/early": early,
     "/bytes/early": early,

@@ -1,6 +1,7 @@
 """From a body to the store while the body comes: order, hold-up, and letting go."""
 
 import asyncio
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,15 +9,17 @@ from typing import Any
 
 import pytest
 
+from core.server.pump import BodyPump
 from core.units import MiB
 from media import appending
-from media.appending import WAITING_BYTES, WRITE_BYTES, ClientGone, append_body
+from media.appending import WRITE_BYTES, ClientGone, append_body
 from media.errors import DiskFull, UploadLocked
 from media.models import Upload
 from media.services import uploads
 from media.storage.errors import StorageFull, TooLate
 from media.storage.memory import MemoryStore
 from media.store import part_key
+from media.tus.checksum import Checksum
 from tests.factories.users import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,7 +42,7 @@ class Disk(MemoryStore):
         part = super().open_part(key)
         write = part.write
 
-        def slow(offset_bytes: int, data: Sequence[bytes], *, until: float) -> None:
+        def slow(offset_bytes: int, data: Sequence[bytes | memoryview], *, until: float) -> None:
             self.at_gate.set()
             assert self.gate.wait(10)
             if self.failures:
@@ -79,6 +82,42 @@ class Body:
         return message
 
 
+class Pump(BodyPump):
+    """Takes the pieces of a body past `receive`, into a buffer that is used again."""
+
+    def __init__(self, body: Body, *, waiting: int = 0) -> None:
+        self.body, self.waiting = body, waiting
+        self.before_piece: dict[int, Callable[[], object]] = {}
+        self.pieces = 0
+        self._begun = False
+
+    @property
+    def is_running(self) -> bool:
+        return self._begun
+
+    def begin(self) -> list[bytes] | None:
+        assert not self._begun
+        if len(self.body.messages) == 1:
+            return None
+        self._begun = True
+        return [self.body.messages.pop(0)["body"] for _ in range(self.waiting)]
+
+    def run(
+        self, write: Callable[[memoryview], None], *, most_bytes: int, most_seconds: float
+    ) -> None:
+        assert self._begun
+        buffer = bytearray(PIECE)
+        while len(self.body.messages) > 1 and most_bytes >= PIECE:
+            buffer[:] = self.body.messages.pop(0)["body"]
+            most_bytes -= PIECE
+            self.before_piece.get(self.pieces, lambda: None)()
+            self.pieces += 1
+            write(memoryview(buffer))
+
+    def end(self) -> None:
+        self._begun = False
+
+
 def begin(length_bytes: int) -> uploads.UploadClaim:
     actor = make_user()
     upload = uploads.create_upload(actor=actor, length_bytes=length_bytes, metadata={}, header="")
@@ -116,34 +155,48 @@ def test_what_comes_is_stored_in_order_and_counted(disk: Disk) -> None:
     assert max(disk.sizes) <= WRITE_BYTES + PIECE
 
 
-def test_a_client_that_is_faster_than_the_disk_is_held_up(disk: Disk) -> None:
-    claim, body = begin(64 * MiB), Body(numbered(256))
-
-    async def upload() -> None:
-        disk.gate.clear()
-        appending_it = asyncio.create_task(append_body(claim, body.receive))
-        await until_true(lambda: body.taken_bytes > WAITING_BYTES)
-        await asyncio.sleep(0.1)
-        assert body.taken_bytes <= WAITING_BYTES + PIECE
-        disk.gate.set()
-        await appending_it
-
-    asyncio.run(upload())
-    assert offset_of(claim) == 64 * MiB
+def test_what_the_pump_takes_follows_what_came_as_messages(disk: Disk) -> None:
+    pieces = numbered(40)
+    claim, body = begin(40 * PIECE), Body(pieces)
+    pump = Pump(body, waiting=3)
+    checksum = Checksum("sha256", hashlib.sha256(b"".join(pieces)).digest())
+    ended = asyncio.run(append_body(claim, body.receive, pump=pump, checksum=checksum))
+    assert pump.pieces == 35
+    assert not pump.is_running
+    assert ended.offset_bytes == offset_of(claim) == 40 * PIECE
+    assert stored(disk, claim, 40 * PIECE) == b"".join(pieces)
 
 
-def test_the_client_sends_on_while_the_disk_is_busy(disk: Disk) -> None:
-    claim, body = begin(64 * MiB), Body(numbered(256))
+def test_a_long_flow_is_recorded_on_its_way(disk: Disk) -> None:
+    pieces = numbered(256)
+    offsets: list[int] = []
+    claim, body = begin(64 * MiB), Body(pieces)
+    pump = Pump(body)
+    for piece in range(0, 250, 10):
+        pump.before_piece[piece] = lambda: offsets.append(offset_of(claim))
+    asyncio.run(append_body(claim, body.receive, pump=pump))
+    assert offsets[0] == 0
+    assert offsets[-1] >= 32 * MiB
+    assert stored(disk, claim, 64 * MiB) == b"".join(pieces)
 
-    async def upload() -> None:
-        disk.gate.clear()
-        appending_it = asyncio.create_task(append_body(claim, body.receive))
-        await until_true(disk.at_gate.is_set)
-        await until_true(lambda: body.taken_bytes >= WRITE_BYTES + PIECE)
-        disk.gate.set()
-        await appending_it
 
-    asyncio.run(upload())
+def test_a_piece_of_the_pump_that_came_too_late_is_tried_again(disk: Disk) -> None:
+    pieces = numbered(20)
+    claim, body = begin(20 * PIECE), Body(pieces)
+    pump = Pump(body)
+    pump.before_piece[5] = lambda: disk.failures.append(TooLate())
+    asyncio.run(append_body(claim, body.receive, pump=pump))
+    assert stored(disk, claim, 20 * PIECE) == b"".join(pieces)
+
+
+def test_a_disk_that_fills_while_the_pump_runs_ends_it(disk: Disk) -> None:
+    claim, body = begin(20 * PIECE), Body(numbered(20))
+    pump = Pump(body)
+    pump.before_piece[5] = lambda: disk.failures.append(StorageFull())
+    with pytest.raises(DiskFull):
+        asyncio.run(append_body(claim, body.receive, pump=pump))
+    assert offset_of(claim) == 7 * PIECE
+    assert not pump.is_running
 
 
 def test_what_came_before_the_client_went_counts(disk: Disk) -> None:
@@ -183,22 +236,25 @@ def test_a_write_that_comes_too_late_twice_gives_up(disk: Disk) -> None:
 
 
 def test_nothing_is_written_after_a_cancelled_request_has_let_go(disk: Disk) -> None:
-    claim, body = begin(64 * MiB), Body(numbered(256))
+    claim, body = begin(64 * MiB), Body(numbered(3))
+    pump = Pump(body)
 
     async def upload() -> None:
         disk.gate.clear()
-        appending_it = asyncio.create_task(append_body(claim, body.receive))
-        await until_true(lambda: body.taken_bytes > WAITING_BYTES)
-        appending_it.cancel()
-        await asyncio.sleep(0.05)
+        appending_it = asyncio.create_task(append_body(claim, body.receive, pump=pump))
+        await until_true(disk.at_gate.is_set)
+        for _ in range(2):
+            appending_it.cancel()
+            await asyncio.sleep(0.05)
         assert not appending_it.done(), "a write was in progress"
+        assert pump.is_running
         disk.gate.set()
         with pytest.raises(asyncio.CancelledError):
             await appending_it
         written = sum(disk.sizes)
         await asyncio.sleep(0.05)
-        assert sum(disk.sizes) == written == offset
+        assert sum(disk.sizes) == written == 3 * PIECE
 
-    offset = WRITE_BYTES
     asyncio.run(upload())
-    assert offset_of(claim) == offset
+    assert not pump.is_running
+    assert offset_of(claim) == 3 * PIECE

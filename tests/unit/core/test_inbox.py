@@ -70,3 +70,15 @@ async def test_a_receiver_that_gave_up_does_not_swallow_a_message() -> None:
     await asyncio.gather(impatient, return_exceptions=True)
     inbox.put_nowait(part(4))
     assert len((await inbox.receive())["body"]) == 4
+
+
+async def test_all_bodies_can_be_taken_at_once() -> None:
+    inbox, calls = make_inbox(bound=4)
+    inbox.put_nowait(part(2))
+    inbox.put_nowait(part(3))
+    assert inbox.take_bodies() == [b"xx", b"xxx"]
+    assert not inbox.is_paused
+    assert calls == ["pause"], "whoever takes them resumes when it is time"
+    inbox.put_nowait(part(4))
+    assert calls == ["pause"]
+    assert len((await inbox.receive())["body"]) == 4
