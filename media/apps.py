@@ -18,12 +18,13 @@ class MediaConfig(AppConfig):
         # The models are loaded by now, and not before.
         from media.jobs import hooks
         from media.jobs.health import worker
-        from media.services import deletion, encoding, forecasts, queue, upload_sweeps
+        from media.services import deletion, encoding, forecasts, plans, queue, upload_sweeps
         from users.services import forget_expired
 
         health.register_check("worker", worker)
         hooks.on_failed(encoding.job_failed)
         hooks.every(deletion.SWEEP_SECONDS, "orphans", deletion.sweep_orphans)
+        hooks.every(plans.SWEEP_SECONDS, "plans that are over", plans.remove_ended)
         hooks.every(upload_sweeps.SWEEP_SECONDS, "abandoned uploads", upload_sweeps.expire_uploads)
         hooks.every(upload_sweeps.FINISH_SECONDS, "full uploads", upload_sweeps.finish_full_uploads)
         hooks.every(upload_sweeps.PARTS_SECONDS, "orphaned parts", upload_sweeps.sweep_parts)

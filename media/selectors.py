@@ -7,14 +7,14 @@ segments it has: media files with owners, their renditions, and the ranges that 
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from core.errors import NotFound
-from media.models import MediaFile, Rendition, Segment, Visibility
+from media.models import MediaFile, Plan, Segment, Visibility
 from media.playback import signed_path
 from media.visibility import Viewer, shown_to_everybody, visible_media
 from media.workshop.protocol import Ranges as Ranges
@@ -24,6 +24,7 @@ Shape = dict[str, Any]
 _PUBLIC_STATES = ("processing", "completed")
 #: While these last, something can be said about the queue.
 _IN_WORK = ("in_queue", "processing")
+_AT_REST = ("completed", "failed", "cancelled")
 
 
 class VideoNotFound(NotFound):
@@ -48,6 +49,12 @@ def own_media(*, viewer: Viewer) -> QuerySet[MediaFile]:
     return MediaFile.objects.filter(owner_id=viewer.pk).select_related("owner")
 
 
+def unfinished_media(*, viewer: Viewer) -> QuerySet[MediaFile]:
+    """What `viewer` uploaded and work is to be done for: a first plan, or the next one."""
+    coming = Plan.objects.filter(state="coming", media_file=OuterRef("pk"))
+    return own_media(viewer=viewer).filter(~Q(state__in=_AT_REST) | Exists(coming))
+
+
 def public_media() -> QuerySet[MediaFile]:
     """The public catalogue: what everybody may see and something can be played of."""
     return MediaFile.objects.filter(
@@ -68,7 +75,7 @@ def media_state(media_id: uuid.UUID) -> Shape | None:
     found = MediaFile.objects.filter(pk=media_id).first()
     if found is None:
         return None
-    return _progress(found, renditions_of([found])[found.pk])
+    return _progress(found, plans_of([found])[found.pk])
 
 
 def media_shapes(media_files: Sequence[MediaFile]) -> list[Shape]:
@@ -76,8 +83,8 @@ def media_shapes(media_files: Sequence[MediaFile]) -> list[Shape]:
 
     Load them with `select_related("owner")`.
     """
-    renditions = renditions_of(media_files)
-    return [_shape(media_file, renditions[media_file.pk]) for media_file in media_files]
+    plans = plans_of(media_files)
+    return [_shape(media_file, plans[media_file.pk]) for media_file in media_files]
 
 
 def own_media_shapes(media_files: Sequence[MediaFile]) -> list[Shape]:
@@ -89,10 +96,9 @@ def own_media_shapes(media_files: Sequence[MediaFile]) -> list[Shape]:
 
 @dataclass(frozen=True, kw_only=True)
 class RenditionProgress:
-    """One planned rendition of the newest plan, and which of its segments are made."""
+    """One planned rendition of the active plan, and which of its segments are made."""
 
     id: int
-    plan_number: int
     name: str
     width: int
     height: int
@@ -110,38 +116,68 @@ class RenditionProgress:
         return self.made_count >= self.segment_count
 
 
-def renditions_of(
-    media_files: Iterable[MediaFile],
-) -> defaultdict[uuid.UUID, list[RenditionProgress]]:
-    """The renditions of each media file's newest plan, largest first, sound last."""
+@dataclass(kw_only=True)
+class Plans:
+    """What plays of a media file, and the plan that is to follow it, if there is one."""
+
+    renditions: list[RenditionProgress] = field(default_factory=list)
+    re_encode: Shape | None = None
+
+
+def plans_of(media_files: Iterable[MediaFile]) -> defaultdict[uuid.UUID, Plans]:
+    """The renditions of each media file's active plan, largest first, sound last; and what follows.
+
+    In two queries. A plan that is coming, or came to nothing, counts until another one is active.
+    """
     media_files = list(media_files)
-    rows = Rendition.objects.filter(plan__media_file__in=media_files).order_by(
-        "-plan__number", "id"
-    )
-    facts = list(
-        rows.values_list(
-            "id", "plan__media_file_id", "plan__number", "name", "width", "height", "segment_count"
+    rows = Plan.objects.filter(media_file__in=media_files).exclude(state="retired")
+    facts: list[Any] = list(
+        rows.order_by("number", "renditions__id").values(
+            "media_file_id",
+            "state",
+            "progress_percent",
+            "error_code",
+            "error_detail",
+            rendition=F("renditions__id"),
+            name=F("renditions__name"),
+            width=F("renditions__width"),
+            height=F("renditions__height"),
+            count=F("renditions__segment_count"),
         )
     )
-    newest: dict[uuid.UUID, int] = {}
-    for _, media_id, number, *_ in facts:
-        newest.setdefault(media_id, number)
     complete = {media_file.pk for media_file in media_files if media_file.state == "completed"}
-    made = made_ranges({pk for pk, media_id, *_ in facts if media_id not in complete})
-    found: defaultdict[uuid.UUID, list[RenditionProgress]] = defaultdict(list)
-    for pk, media_id, number, name, width, height, count in facts:
-        if number == newest[media_id]:
-            progress = RenditionProgress(
-                id=pk,
-                plan_number=number,
-                name=name,
-                width=width or 0,
-                height=height or 0,
-                segment_count=count,
-                made=[(0, count - 1)] if media_id in complete else made[pk],
-            )
-            found[media_id].append(progress)
+    playing = [row for row in facts if row["state"] == "active" and row["rendition"] is not None]
+    made = made_ranges(
+        {row["rendition"] for row in playing if row["media_file_id"] not in complete}
+    )
+    found: defaultdict[uuid.UUID, Plans] = defaultdict(Plans)
+    for row in facts:
+        found[row["media_file_id"]].re_encode = None if row["state"] == "active" else _anew(row)
+    for row in playing:
+        pk, media_id, count = row["rendition"], row["media_file_id"], row["count"]
+        progress = RenditionProgress(
+            id=pk,
+            name=row["name"],
+            width=row["width"] or 0,
+            height=row["height"] or 0,
+            segment_count=count,
+            made=[(0, count - 1)] if media_id in complete else made[pk],
+        )
+        found[media_id].renditions.append(progress)
     return found
+
+
+def _anew(row: Shape) -> Shape:
+    """The shape of a plan that does not play yet, or never will."""
+    state = row["state"]
+    if state == "coming":
+        state = "in_queue" if row["rendition"] is None else "processing"
+    error = {"code": row["error_code"], "detail": row["error_detail"]}
+    return {
+        "status": state,
+        "progress_percent": row["progress_percent"],
+        "error": error if row["error_code"] else None,
+    }
 
 
 def made_ranges(rendition_ids: Collection[int]) -> defaultdict[int, Ranges]:
@@ -165,7 +201,7 @@ def made_ranges(rendition_ids: Collection[int]) -> defaultdict[int, Ranges]:
     return ranges
 
 
-def _shape(media_file: MediaFile, renditions: list[RenditionProgress]) -> Shape:
+def _shape(media_file: MediaFile, plans: Plans) -> Shape:
     owner: Any = media_file.owner
     return {
         "video_id": str(media_file.pk),
@@ -175,14 +211,14 @@ def _shape(media_file: MediaFile, renditions: list[RenditionProgress]) -> Shape:
         "owner": {"id": str(owner.pk), "username": owner.get_username()},
         "visibility": media_file.visibility,
         "size_bytes": media_file.size_bytes,
-        **_progress(media_file, renditions),
+        **_progress(media_file, plans),
         "created_at": media_file.created_at.isoformat(),
         "updated_at": media_file.updated_at.isoformat(),
         "version": media_file.version,
     }
 
 
-def _progress(media_file: MediaFile, renditions: list[RenditionProgress]) -> Shape:
+def _progress(media_file: MediaFile, plans: Plans) -> Shape:
     folder = signed_path(media_id=media_file.pk, epoch=media_file.visibility_epoch)
     error = {"code": media_file.error_code, "detail": media_file.error_detail}
     return {
@@ -191,12 +227,13 @@ def _progress(media_file: MediaFile, renditions: list[RenditionProgress]) -> Sha
         "duration": media_file.duration_seconds,
         "width": media_file.width,
         "height": media_file.height,
-        "playlist_url": f"{folder}/master.m3u8" if renditions else None,
+        "playlist_url": f"{folder}/master.m3u8" if plans.renditions else None,
         "poster_url": f"{folder}/poster.jpg" if media_file.has_poster else None,
         "error": error if media_file.error_code else None,
         "damaged": media_file.damaged,
         "queue": _queue(media_file),
-        "renditions": [_rendition(rendition) for rendition in renditions],
+        "renditions": [_rendition(rendition) for rendition in plans.renditions],
+        "re_encode": plans.re_encode,
     }
 
 

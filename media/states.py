@@ -1,4 +1,4 @@
-"""The lives of an upload, a media file and a job.
+"""The lives of an upload, a media file, a plan and a job.
 
 An upload:
 
@@ -13,6 +13,12 @@ A media file:
         │            │  └── again ──┼─────────────┘
         ▼            ▼              ▼
       failed, cancelled ◀───────────┘      both may be queued again
+
+A plan:
+
+    coming ──▶ active ──▶ retired      another one is active
+      ├──▶ failed
+      └──▶ cancelled
 
 A job:
 
@@ -42,6 +48,16 @@ MEDIA = StateMachine(
         "completed": frozenset({"in_queue"}),
         "failed": frozenset({"in_queue"}),
         "cancelled": frozenset({"in_queue"}),
+    }
+)
+
+PLAN = StateMachine(
+    {
+        "coming": frozenset({"active", "failed", "cancelled"}),
+        "active": frozenset({"retired"}),
+        "retired": frozenset(),
+        "failed": frozenset(),
+        "cancelled": frozenset(),
     }
 )
 

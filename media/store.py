@@ -41,6 +41,11 @@ def hls_folder(media_id: uuid.UUID) -> str:
     return f"hls/{media_id}"
 
 
+def plan_folder(media_id: uuid.UUID, plan: int) -> str:
+    """Every rendition of one plan."""
+    return f"hls/{media_id}/{plan}"
+
+
 def poster_key(media_id: uuid.UUID) -> str:
     """The still."""
     return f"hls/{media_id}/poster.jpg"

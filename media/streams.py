@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Set
 from dataclasses import dataclass
 
-from django.db.models import F, FloatField, Max, Sum
+from django.db.models import F, FloatField, Max, Q, Sum
 from django.db.models.functions import Cast
 
 from media.ffmpeg.plan import Plan
@@ -12,6 +12,9 @@ from media.models import MediaFile, Rendition, Segment, Visibility
 from media.models import Plan as PlanRow
 from media.playlists import Made
 from media.selectors import made_ranges
+
+#: The states of plans whose segments somebody may be playing.
+PLAYABLE = ("active", "retired")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,7 @@ def stream_facts(media_id: uuid.UUID) -> StreamFacts | None:
     """What is to be known of a media file before anything of it is sent; None if it is gone."""
     row = (
         MediaFile.objects.filter(pk=media_id)
-        .annotate(plan_number=Max("plans__number"))
+        .annotate(plan_number=Max("plans__number", filter=Q(plans__state="active")))
         .values_list("visibility_epoch", "visibility", "state", "plan_number")
         .first()
     )
@@ -44,9 +47,9 @@ def stream_facts(media_id: uuid.UUID) -> StreamFacts | None:
 
 
 def load_plan(media_id: uuid.UUID, number: int) -> Plan | None:
-    """A plan of a media file. It never changes."""
+    """A plan that plays, or played until a moment ago. It never changes."""
     document = (
-        PlanRow.objects.filter(media_file=media_id, number=number)
+        PlanRow.objects.filter(media_file=media_id, number=number, state__in=PLAYABLE)
         .values_list("document", flat=True)
         .first()
     )

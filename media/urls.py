@@ -9,6 +9,7 @@ urlpatterns = [
     *either_way(_VIDEO, videos.VideoView.as_view(), name="video"),
     *either_way(f"{_VIDEO}retry/", videos.RetryVideo.as_view(), name="video-retry"),
     *either_way(f"{_VIDEO}cancel/", videos.CancelVideo.as_view(), name="video-cancel"),
+    *either_way(f"{_VIDEO}re-encode/", videos.ReEncodeVideo.as_view(), name="video-re-encode"),
     *either_way("api/local-videos/", videos.LocalVideos.as_view(), name="local-videos"),
     *either_way("api/global-videos/", videos.GlobalVideos.as_view(), name="global-videos"),
     *either_way("api/jobs/", jobs.Jobs.as_view(), name="jobs"),

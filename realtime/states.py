@@ -20,7 +20,6 @@ Shape = dict[str, Any]
 
 #: How many comments, videos and posts a snapshot carries; older ones are pages of the API.
 PAGE = 20
-_AT_REST = ("completed", "failed", "cancelled")
 
 
 def _post(viewer: Viewer, key: str) -> Shape:
@@ -35,7 +34,7 @@ def _media(viewer: Viewer, key: str) -> Shape:
 
 def _user(viewer: Viewer, key: str) -> Shape:
     """The account's uploads that are still on their way, newest first."""
-    unfinished = media.own_media(viewer=viewer).exclude(state__in=_AT_REST)
+    unfinished = media.unfinished_media(viewer=viewer)
     return {"videos": media.media_shapes(list(unfinished.order_by("-created_at")[:PAGE]))}
 
 

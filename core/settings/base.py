@@ -275,6 +275,9 @@ ON_DEMAND_MAX_PER_MEDIA = env.integer("ON_DEMAND_MAX_PER_MEDIA", 12, minimum=1)
 DELIVERY_THREADS = env.integer("DELIVERY_THREADS", 4, minimum=1)
 #: The grid that playback links expire on, so that viewers share URLs.
 PLAYBACK_LINK_SECONDS = env.integer("PLAYBACK_LINK_SECONDS", 12 * 3600, minimum=60)
+#: How long the segments of a video stay after it was encoded anew, for players that hold its old
+#: playlists; the default is as long as any playback link lives.
+RETIRED_PLAN_SECONDS = env.integer("RETIRED_PLAN_SECONDS", 2 * PLAYBACK_LINK_SECONDS, minimum=60)
 
 # --- Live: bounds ---------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from core.events import publish
 from media.events import MediaDeleted
 from media.jobs.queue import cancel_jobs
 from media.models import MediaFile
+from media.services import plans
 from media.services.changes import lock
 from media.services.ownership import get_own
 from media.store import hls_folder, source_folder, store
@@ -74,8 +75,10 @@ def remove_leftovers(media_id: uuid.UUID) -> None:
 def sweep_orphans() -> int:
     """Remove the objects of all media files that are gone; returns of how many.
 
-    What killed workers left in their private folders goes too.
+    What killed workers left in their private folders goes too, and what they published of plans
+    that are gone.
     """
+    plans.sweep_strays()
     store().sweep_work(WORK_SECONDS)
     ids = set()
     for folder in ("hls", "videos"):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from media.ffmpeg.errors import FFmpegError
 from media.jobs.claim import Claim, LeaseLost
 from media.models import Job
-from media.services import deletion, ingest
+from media.services import deletion, ingest, plans
 from media.services.changes import announce, lock
 from media.services.making import load_work
 from media.states import MEDIA
@@ -23,6 +23,9 @@ def perform(claim: Claim) -> None:
         # If the media file was deleted meanwhile, what was published since belongs to nobody; that
         # its source is gone may be how this job has noticed.
         deletion.remove_leftovers(claim.job.media_file_id)
+        number = plans.plan_number(claim.job)
+        if number is not None:
+            plans.remove_stray(claim.job.media_file_id, number)
         raise
 
 
@@ -35,6 +38,12 @@ def job_failed(job: Job) -> None:
     if job.kind in (Job.Kind.POSTER, Job.Kind.ON_DEMAND):
         return
     media_file = lock(job.media_file_id)
+    number = plans.plan_number(job)
+    row = plans.find_plan(media_file.pk, number) if number is not None else None
+    if row is not None and row.state == "coming":
+        plans.end(media_file, row, "failed", code=job.error_code, detail=job.error_detail)
+    elif number is not None and (row is None or row.state != "active"):
+        return
     if "failed" in MEDIA.edges[media_file.state]:
         announce(
             media_file, state="failed", error_code=job.error_code, error_detail=job.error_detail

@@ -19,11 +19,12 @@ from media.ffmpeg.plan import AUDIO, Plan
 from media.ffmpeg.planning import make_plan
 from media.ffmpeg.probe import inspect
 from media.jobs.claim import Claim, LeaseLost
-from media.jobs.queue import Spec, enqueue, enqueue_many
+from media.jobs.queue import RE_ENCODE_PRIORITY, Spec, enqueue, enqueue_many
 from media.models import Job, MediaFile, Rendition
 from media.models import Plan as PlanRow
 from media.playlists import lead_rung
 from media.selectors import Ranges
+from media.services import plans
 from media.services.changes import NO_FORECAST, announce, lock
 from media.services.head_start import HeadStart
 from media.services.making import Work, load_work
@@ -61,22 +62,33 @@ def start_again(*, media_file: MediaFile) -> None:
 
 
 def perform(claim: Claim) -> None:
-    """Plan the source if it has no plan yet, make the beginning, queue the rest."""
-    media_file = claim.job.media_file
+    """Plan the source if it has no plan yet, make the beginning, queue the rest.
+
+    Of a plan that comes while another one plays no beginning is made: nobody waits for it.
+    """
+    media_id = claim.job.media_file_id
     with store().work_dir() as folder:
-        if PlanRow.objects.filter(media_file=media_file).exists():
-            _go_on(claim)
+        row = plans.find_plan(media_id, plans.plan_number(claim.job))
+        if row is not None and row.document is not None:
+            _go_on(claim, row)
             work = load_work(claim)
             missing = {name: work.missing(name) for name in work.plan.rung_names}
-            with _head_start(claim, work.plan, folder, missing) as head:
-                _take_in(work, head)
+            if not work.is_coming:
+                with _head_start(claim, work.plan, folder, missing) as head:
+                    _take_in(work, head)
+        elif row is None and plans.plan_number(claim.job) is not None:
+            raise LeaseLost
         else:
             inspection = _inspect(claim, folder)
             plan = make_plan(inspection)
-            missing = {name: [(0, len(plan.segments(name)) - 1)] for name in plan.rung_names}
-            with _head_start(claim, plan, folder, missing) as head:
-                work = _plan(claim, inspection, plan, folder)
-                _take_in(work, head)
+            number = row.number if row else plans.next_number(media_id)
+            if _is_playing(claim):
+                work = _plan(claim, inspection, plan, folder, number)
+            else:
+                missing = {name: [(0, len(plan.segments(name)) - 1)] for name in plan.rung_names}
+                with _head_start(claim, plan, folder, missing) as head:
+                    work = _plan(claim, inspection, plan, folder, number)
+                    _take_in(work, head)
         _take_subtitles(work, folder)
     with claim.recording():
         enqueue_many(_rest(work, is_last=True))
@@ -123,7 +135,8 @@ def _take_in(work: Work, head: HeadStart) -> None:
 def _somebody_waits(work: Work) -> bool:
     """Whether no other slot has taken what a viewer waits for: then this one is needed."""
     return (
-        Job.objects.filter(state="queued", kind__in=[Job.Kind.INGEST, Job.Kind.ON_DEMAND])
+        Job.objects.filter(state="queued", is_urgent=True)
+        .filter(kind__in=[Job.Kind.INGEST, Job.Kind.ON_DEMAND])
         .filter(created_at__lt=timezone.now() - timedelta(seconds=PATIENCE_SECONDS))
         .exclude(pk=work.claim.job.pk)
         .exists()
@@ -133,15 +146,20 @@ def _somebody_waits(work: Work) -> bool:
 # --- The plan -------------------------------------------------------------------------------
 
 
-def _plan(claim: Claim, inspection: Inspection, plan: Plan, folder: Path) -> Work:
+def _is_playing(claim: Claim) -> bool:
+    """Whether all of the media file plays already, from an earlier plan."""
+    return MediaFile.objects.filter(pk=claim.job.media_file_id, state="completed").exists()
+
+
+def _plan(claim: Claim, inspection: Inspection, plan: Plan, folder: Path, number: int) -> Work:
     """Fix the plan, and with it every address that playlists will name."""
     media_id = claim.job.media_file_id
     inits = encode.make_inits(source_path(claim.job.media_file), plan=plan, work_dir=folder)
     plan = plan.with_inits(inits)
     claim.check()
     for rung, made in inits.items():
-        store().put_file(init_key(media_id, 1, rung), made)
-    _record_plan(claim, inspection, plan)
+        store().put_file(init_key(media_id, number, rung), made)
+    _record_plan(claim, inspection, plan, number)
     return load_work(claim)
 
 
@@ -160,22 +178,40 @@ def _inspect(claim: Claim, folder: Path) -> Inspection:
     return inspect(source_path(media_file), limits=limits)
 
 
-def _record_plan(claim: Claim, inspection: Inspection, plan: Plan) -> None:
+def _record_plan(claim: Claim, inspection: Inspection, plan: Plan, number: int) -> None:
+    """Write the plan down; it plays from now on, unless an earlier one does from end to end."""
     video = inspection.probe.video if plan.video else None
     with claim.recording():
         media_file = _lock(claim)
-        row = PlanRow.objects.create(media_file=media_file, number=1, document=plan.to_json())
+        row = _row_of(claim, plan, number)
         Rendition.objects.bulk_create(planned_renditions(row, plan))
+        if media_file.state == "completed":
+            announce(media_file)
+            return
         announce(
             media_file,
             state="processing",
             error_code="",
             error_detail="",
-            kind=MediaFile.Kind.VIDEO if video else MediaFile.Kind.AUDIO,
-            duration_seconds=plan.duration_seconds,
             width=video.display_width if video else None,
             height=video.display_height if video else None,
+            **plans.take_over(media_file, row, plan),
         )
+
+
+def _row_of(claim: Claim, plan: Plan, number: int) -> PlanRow:
+    """The row of the plan: a new one, or that of whoever asked for it. Raises LeaseLost."""
+    media_file = claim.job.media_file
+    if plans.plan_number(claim.job) is None:
+        return PlanRow.objects.create(
+            media_file=media_file, number=number, state="coming", document=plan.to_json()
+        )
+    row = PlanRow.objects.filter(media_file=media_file, number=number, state="coming").first()
+    if row is None:
+        raise LeaseLost
+    row.document = plan.to_json()
+    row.save(update_fields=["document"])
+    return row
 
 
 def planned_renditions(row: PlanRow, plan: Plan) -> list[Rendition]:
@@ -207,8 +243,10 @@ def planned_renditions(row: PlanRow, plan: Plan) -> list[Rendition]:
     return rows
 
 
-def _go_on(claim: Claim) -> None:
+def _go_on(claim: Claim, row: PlanRow) -> None:
     """The plan stands already: the worker before us vanished, or a person asked for a retry."""
+    if row.state != "active":
+        return
     with claim.recording():
         media_file = _lock(claim)
         if media_file.state in ("in_queue", "failed"):
@@ -236,18 +274,24 @@ def _rest(work: Work, *, is_last: bool = False) -> list[Spec]:
         wanted.append((Job.Kind.COPY, None))
     if is_last and work.plan.audio is not None and work.missing(AUDIO):
         wanted.append((Job.Kind.AUDIO, None))
-    if work.plan.video and not MediaFile.objects.get(pk=media_file.pk).has_poster:
+    has_poster = work.is_coming or MediaFile.objects.get(pk=media_file.pk).has_poster
+    if work.plan.video and not has_poster:
         wanted.append((Job.Kind.POSTER, None))
     leads = _lead_pieces(work)
     wanted += [(Job.Kind.LEAD, piece) for piece in leads]
     wanted += [(Job.Kind.LADDER, piece) for piece in _ladder_pieces(work, leads)]
     queued = _open_jobs(work)
+    common: dict[str, object] = {"plan": work.number}
+    if work.is_coming:
+        common["in_background"] = True
     return [
         Spec(
             kind=kind,
             media_file=media_file,
-            args={} if piece is None else {"piece": piece},
+            args=common | ({} if piece is None else {"piece": piece}),
             position=piece or 0,
+            priority=RE_ENCODE_PRIORITY if work.is_coming else None,
+            is_urgent=False if work.is_coming else None,
         )
         for kind, piece in wanted
         if (kind, piece) not in queued
@@ -256,13 +300,17 @@ def _rest(work: Work, *, is_last: bool = False) -> list[Spec]:
 
 def _open_jobs(work: Work) -> set[tuple[str, int | None]]:
     rows = Job.objects.filter(media_file=work.media_id, state__in=["queued", "running"])
-    return {(kind, args.get("piece")) for kind, args in rows.values_list("kind", "args")}
+    return {
+        (kind, args.get("piece"))
+        for kind, args in rows.values_list("kind", "args")
+        if args.get("plan", work.number) == work.number
+    }
 
 
 def _lead_pieces(work: Work) -> list[int]:
     """Pieces near the beginning whose lead rung is to be made before all other rungs."""
     lead = lead_rung(work.plan)
-    if lead is None or work.plan.copied_rung:
+    if lead is None or work.plan.copied_rung or work.is_coming:
         return []
     missing = _numbers(work.missing(lead))
     segments = work.plan.segments(lead)

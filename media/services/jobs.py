@@ -10,7 +10,8 @@ from core.states import IllegalTransition
 from media.jobs import queue
 from media.models import Job, MediaFile
 from media.models.job import JobQuerySet
-from media.services.changes import NO_FORECAST, tell
+from media.services import plans
+from media.services.changes import NO_FORECAST, lock, tell
 from media.services.queue import check_may_run
 from users.models import User
 
@@ -27,10 +28,17 @@ def retry_job(*, actor: User, job_id: uuid.UUID) -> Job:
 
     When it was the last one that kept its media file from being whole, that goes on too.
     """
-    job = queue.retry(get_job(viewer=actor, job_id=job_id))
-    rest = Job.objects.filter(media_file_id=job.media_file_id, state__in=["failed", "cancelled"])
-    if not rest.exclude(kind__in=queue.OPTIONAL).exists():
-        has_plan = job.media_file.plans.exists()
+    job = get_job(viewer=actor, job_id=job_id)
+    number = plans.plan_number(job)
+    row = plans.find_plan(job.media_file_id, number)
+    if number is not None and row is None:
+        raise IllegalTransition("The encoding that it belonged to is over; start another one.")
+    queue.retry(job)
+    others = Job.objects.filter(media_file_id=job.media_file_id, state__in=["failed", "cancelled"])
+    rest = others.exclude(kind__in=queue.OPTIONAL)
+    same = {None, row.number if row else None}
+    if not any(plans.plan_number(other) in same for other in rest):
+        has_plan = row is not None and row.state == "active"
         _move(
             job.media_file_id,
             among=["failed", "cancelled"],
@@ -50,7 +58,7 @@ def cancel_job(*, actor: User, job_id: uuid.UUID) -> Job:
     """
     job = get_job(viewer=actor, job_id=job_id)
     if queue.cancel([job]):
-        if job.kind not in queue.OPTIONAL:
+        if job.kind not in queue.OPTIONAL and not _end_coming(job):
             _move(job.media_file_id, among=["in_queue", "processing"], state="cancelled")
     elif (state := get_job(viewer=actor, job_id=job_id).state) != "cancelled":
         raise IllegalTransition(f"The job is {state}.")
@@ -72,6 +80,17 @@ def get_job(*, viewer: User, job_id: uuid.UUID) -> Job:
     if job is None:
         raise JobNotFound
     return job
+
+
+def _end_coming(job: Job) -> bool:
+    """Whether the job belonged to a plan that was coming, which cannot become whole without it."""
+    number = plans.plan_number(job)
+    media_file = lock(job.media_file_id)
+    row = plans.find_plan(media_file.pk, number) if number is not None else None
+    if row is None or row.state != "coming":
+        return False
+    plans.end(media_file, row, "cancelled")
+    return media_file.state == "completed"
 
 
 def _move(media_id: uuid.UUID, *, among: list[str], **changes: object) -> None:

@@ -43,6 +43,8 @@ def take_back(locked: MediaFile, rendition: Rendition, marks: Iterable[int]) -> 
         return
     about = {"media": str(locked.pk), "rung": rendition.name, "count": taken}
     logger.error("segments lost", extra=about)
+    if rendition.plan.state != "active":
+        return
     siblings = Rendition.objects.filter(plan=rendition.plan_id)
     planned = siblings.aggregate(count=Sum("segment_count"))["count"]
     made = Segment.objects.filter(rendition__in=siblings).count()

@@ -22,6 +22,7 @@ from media.models import Job, Rendition, Segment
 from media.models import Plan as PlanRow
 from media.selectors import Ranges, made_ranges
 from media.services.changes import announce, announce_progress, lock
+from media.services.plans import find_plan, plan_number, tell_coming
 from media.services.sources import source_path
 from media.store import poster_key, segment_key, store
 from media.workshop.protocol import Spans
@@ -34,7 +35,10 @@ class Work:
 
     claim: Claim
     media_id: uuid.UUID
+    plan_id: int
     number: int
+    #: Something else plays meanwhile, so nobody waits for this.
+    is_coming: bool
     plan: Plan
     source: Path
     rendition_ids: dict[str, int]
@@ -100,7 +104,7 @@ class Work:
 
     def put_back(self, rung: str, first: int, last: int) -> None:
         """Leave the rest to a job that stands behind those who wait now."""
-        args = {"rung": rung, "first": first, "last": last}
+        args = {"plan": self.number, "rung": rung, "first": first, "last": last}
         with self.claim.recording() as job:
             enqueue(kind=Job.Kind.ON_DEMAND, media_file=job.media_file, args=args)
             self.claim.finish()
@@ -118,16 +122,18 @@ class Work:
 
 
 def load_work(claim: Claim) -> Work:
-    """The work of a claim that follows the newest plan. Raises LeaseLost if there is none."""
+    """The work of a claim on the plan that its job follows. Raises LeaseLost if that is over."""
     media_file = claim.job.media_file
-    row = PlanRow.objects.filter(media_file=media_file).order_by("-number").first()
-    if row is None:
+    row = find_plan(media_file.pk, plan_number(claim.job))
+    if row is None or row.document is None:
         # Jobs are written together with their plan: without one, both have been deleted.
         raise LeaseLost
     return Work(
         claim=claim,
         media_id=media_file.pk,
+        plan_id=row.pk,
         number=row.number,
+        is_coming=row.state == "coming",
         plan=Plan.from_json(row.document),
         source=source_path(media_file),
         rendition_ids=dict(Rendition.objects.filter(plan=row).values_list("name", "id")),
@@ -148,9 +154,16 @@ def _tell_progress(work: Work, damaged: Spans) -> None:
         media_file = lock(work.media_id)
     except NotFound as error:
         raise LeaseLost from error
+    # Its state changes only while the media file is held.
+    row = PlanRow.objects.defer("document").filter(pk=work.plan_id).first()
+    if row is None or row.state not in ("coming", "active", "retired"):
+        raise LeaseLost
     planned = sum(len(work.plan.segments(name)) for name in work.rendition_ids)
     made = Segment.objects.filter(rendition__in=work.rendition_ids.values()).count()
-    changes: dict[str, object] = {}
-    if damaged:
-        changes["damaged"] = sorted({tuple(span) for span in [*media_file.damaged, *damaged]})
-    announce_progress(media_file, made=made, planned=planned, **changes)
+    if row.state == "coming":
+        tell_coming(media_file, row, work.plan, made=made, planned=planned, damaged=damaged)
+    elif row.state == "active":
+        changes: dict[str, object] = {}
+        if damaged:
+            changes["damaged"] = sorted({tuple(span) for span in [*media_file.damaged, *damaged]})
+        announce_progress(media_file, made=made, planned=planned, **changes)

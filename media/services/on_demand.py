@@ -12,8 +12,10 @@ from media.models import Job, MediaFile, Rendition, Segment
 from media.playlists import lead_of
 from media.services.changes import announce
 from media.services.lost import find_lost, take_back
+from media.services.plans import follows
 from media.services.sources import SourceLost, has_source
 from media.store import poster_key, store
+from media.streams import PLAYABLE
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +45,12 @@ def request_segment(*, media_id: uuid.UUID, plan_number: int, rung: str, number:
     what one client asks for. Raises SegmentNotPlanned, TooMuchOnDemand and SourceLost.
     """
     rendition = (
-        Rendition.objects.filter(plan__media_file=media_id, plan__number=plan_number, name=rung)
+        Rendition.objects.filter(
+            plan__media_file=media_id,
+            plan__number=plan_number,
+            plan__state__in=PLAYABLE,
+            name=rung,
+        )
         .select_related("plan")
         .first()
     )
@@ -89,7 +96,12 @@ def _enqueue(media_file: MediaFile, rendition: Rendition, number: int) -> None:
     if waiting.count() >= settings.ON_DEMAND_MAX_PER_MEDIA:
         raise TooMuchOnDemand(retry_after_seconds=2)
     reach = _reach(rendition, number)
-    args = {"rung": rendition.name, "first": reach[0], "last": reach[-1]}
+    args = {
+        "plan": rendition.plan.number,
+        "rung": rendition.name,
+        "first": reach[0],
+        "last": reach[-1],
+    }
     enqueue(kind=Job.Kind.ON_DEMAND, media_file=media_file, args=args)
 
 
@@ -122,6 +134,8 @@ def _is_underway(media_file: MediaFile, rendition: Rendition, number: int) -> bo
 
 
 def _brings(job: Job, rendition: Rendition, number: int) -> bool:
+    if not follows(job, rendition.plan):
+        return False
     is_running, piece = job.state == "running", job.args.get("piece")
     is_audio = rendition.kind == Rendition.Kind.AUDIO
     match job.kind:

@@ -9,7 +9,7 @@ from core.states import IllegalTransition
 from media.jobs import queue
 from media.models import MediaFile, Visibility
 from media.selectors import get_media_file
-from media.services import ingest
+from media.services import ingest, plans
 from media.services.changes import announce, lock
 from media.services.ownership import get_own
 
@@ -58,12 +58,16 @@ def retry(*, actor: AbstractBaseUser, media_id: uuid.UUID) -> MediaFile:
 def cancel(*, actor: AbstractBaseUser, media_id: uuid.UUID) -> MediaFile:
     """End all work on a media file that waits or is made; what is made already stays.
 
-    Twice is once. Raises IllegalTransition for one that has come to its end, or arrives still.
+    Of one that plays, the plan that is coming ends. Twice is once. Raises IllegalTransition for
+    one that has come to its end, or arrives still.
     """
     media_file = lock(get_own(actor=actor, media_id=media_id).pk)
+    coming = plans.find_coming(media_file.pk)
+    if coming is not None:
+        plans.end(media_file, coming, "cancelled")
     if media_file.state in ("in_queue", "processing"):
         queue.cancel_jobs(media_file)
         announce(media_file, state="cancelled")
-    elif media_file.state != "cancelled":
+    elif coming is None and media_file.state != "cancelled":
         raise IllegalTransition("Only what waits or is being made can be cancelled.")
     return get_media_file(viewer=actor, media_id=media_id)

@@ -44,6 +44,14 @@ class QueueForecast(serializers.Serializer[object]):
     ends_at = serializers.DateTimeField(allow_null=True, help_text="Null when not known.")
 
 
+class ReEncode(serializers.Serializer[object]):
+    """How far the encoding anew is that replaces what plays now, or why it came to nothing."""
+
+    status = serializers.ChoiceField(choices=["in_queue", "processing", "failed", "cancelled"])
+    progress_percent = serializers.IntegerField(min_value=0, max_value=100)
+    error = VideoError(allow_null=True)
+
+
 class Video(serializers.Serializer[object]):
     """One uploaded video or track: what it is, and how far it has come."""
 
@@ -72,6 +80,9 @@ class Video(serializers.Serializer[object]):
         allow_null=True, help_text="While it waits or is made; null when nothing is known."
     )
     renditions = VideoRendition(many=True)
+    re_encode = ReEncode(
+        allow_null=True, help_text="The latest encoding anew, unless it is what plays now."
+    )
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     version = serializers.IntegerField()

@@ -15,7 +15,7 @@ from core.http import checked, conditional
 from core.throttles import Throttle
 from media import selectors
 from media.models import MediaFile
-from media.services import deletion, videos
+from media.services import deletion, re_encoding, videos
 from media.views.shapes import OwnVideo, Video, VideoChanges
 from users.authentication import signed_in
 
@@ -69,6 +69,19 @@ class CancelVideo(APIView):
         """End all work on a video that waits or is being made; what is made already stays."""
         media_file = videos.cancel(actor=signed_in(request), media_id=video_id)
         return Response(selectors.media_shapes([media_file])[0])
+
+
+class ReEncodeVideo(APIView):
+    """Encoding anew."""
+
+    throttle_classes = (Throttle,)
+    throttle_scope = "write"
+
+    @extend_schema(request=None, responses={202: Video})
+    def post(self, request: Request, video_id: UUID) -> Response:
+        """Encode a video once more with the settings of today; until then it plays as it is."""
+        media_file = re_encoding.re_encode(actor=signed_in(request), media_id=video_id)
+        return Response(selectors.media_shapes([media_file])[0], status=202)
 
 
 class LocalVideos(GenericAPIView[Any]):

@@ -134,6 +134,7 @@ def run(
             on_segment=on_segment,
             first=first,
             last=last,
+            background=bool(shop.args.get("in_background")),
         )
 
 

@@ -31,7 +31,10 @@ class Workshop(Protocol):
 
     @property
     def args(self) -> Mapping[str, Any]:
-        """What the job is about: `piece`, or `rung`, `first` and `last`."""
+        """What the job is about: `piece`, or `rung`, `first` and `last`.
+
+        `in_background`: something else plays meanwhile, so nobody waits for this.
+        """
 
     @property
     def source(self) -> Path:

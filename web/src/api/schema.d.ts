@@ -476,6 +476,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/videos/{video_id}/re-encode/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Encode a video once more with the settings of today; until then it plays as it is. */
+        post: operations["videos_re_encode_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/videos/{video_id}/retry/": {
         parameters: {
             query?: never;
@@ -833,6 +850,8 @@ export interface components {
             /** @description While it waits or is made; null when nothing is known. */
             queue: components["schemas"]["QueueForecast"] | null;
             renditions: components["schemas"]["VideoRendition"][];
+            /** @description The latest encoding anew, unless it is what plays now. */
+            re_encode: components["schemas"]["ReEncode"] | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -967,6 +986,20 @@ export interface components {
             /** Format: date-time */
             started_at: string;
         };
+        /** @description How far the encoding anew is that replaces what plays now, or why it came to nothing. */
+        ReEncode: {
+            status: components["schemas"]["ReEncodeStatusEnum"];
+            progress_percent: number;
+            error: components["schemas"]["VideoError"] | null;
+        };
+        /**
+         * @description * `in_queue` - in_queue
+         *     * `processing` - processing
+         *     * `failed` - failed
+         *     * `cancelled` - cancelled
+         * @enum {string}
+         */
+        ReEncodeStatusEnum: "in_queue" | "processing" | "failed" | "cancelled";
         /** @description A refresh token that has not been used. */
         RefreshTokenRequest: {
             refresh: string;
@@ -1053,6 +1086,8 @@ export interface components {
             /** @description While it waits or is made; null when nothing is known. */
             queue: components["schemas"]["QueueForecast"] | null;
             renditions: components["schemas"]["VideoRendition"][];
+            /** @description The latest encoding anew, unless it is what plays now. */
+            re_encode: components["schemas"]["ReEncode"] | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -2133,6 +2168,28 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Video"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    videos_re_encode_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -14,6 +14,8 @@ export type Post = Schemas["PostShape"];
 export type Comment = Schemas["CommentShape"];
 export type Config = Schemas["Config"];
 
+export type ReEncode = Schemas["ReEncode"];
+
 export type Job = Schemas["JobShape"];
 /** The whole queue at a glance, for administrators. */
 export type Queue = Schemas["QueueShape"];
@@ -32,6 +34,7 @@ export type Progress = Pick<
   | "damaged"
   | "queue"
   | "renditions"
+  | "re_encode"
 >;
 
 export interface Page<T> {

@@ -12,6 +12,7 @@ import { bytes } from "../parts/format.ts";
 import { Bin, FilmIcon, Lock, UploadIcon } from "../parts/icons.tsx";
 import { Poster, StatusChip } from "../parts/poster.tsx";
 import { queueWords } from "../parts/queue-words.ts";
+import { isComing, reEncodeWords } from "../parts/re-encode-words.ts";
 import { useSignedIn } from "../parts/signed-in.ts";
 import { toast } from "../parts/toasts.tsx";
 import { WorkActions } from "../parts/work-actions.tsx";
@@ -34,6 +35,10 @@ async function load(url = "/api/local-videos/"): Promise<void> {
 function takeUnfinished(data: unknown): void {
   const { videos: unfinished } = data as { videos: Video[] };
   const byId = new Map(unfinished.map((video) => [video.video_id, video]));
+  const wasMissed = videos.value?.some(
+    (video) => isComing(video.re_encode) && !byId.has(video.video_id),
+  );
+  if (wasMissed) void load();
   videos.value = videos.value?.map((video) => ({ ...video, ...byId.get(video.video_id) })) ?? null;
 }
 
@@ -84,6 +89,7 @@ function VideoItem({ video }: { video: OwnVideo }) {
   const [isAsking, setAsking] = useState(false);
   const name = video.title || video.filename;
   const words = queueWords(video.status, video.queue);
+  const anew = video.status === "completed" ? reEncodeWords(video.re_encode) : "";
   return (
     <li class="panel video-item" data-video={video.video_id} data-status={video.status}>
       <a href={`/v/${video.video_id}`} tabIndex={-1} aria-hidden="true">
@@ -105,11 +111,12 @@ function VideoItem({ video }: { video: OwnVideo }) {
           <p class="reason">{video.error?.detail ?? "It could not be used."}</p>
         )}
         {words && <p class="making-title">{words}</p>}
-        {video.status === "processing" && (
+        {anew && <p class="making-title">{anew}</p>}
+        {(video.status === "processing" || isComing(video.re_encode)) && (
           <progress
             class="bar"
             max={100}
-            value={video.progress_percent}
+            value={video.re_encode?.progress_percent ?? video.progress_percent}
             aria-label={`Encoding ${name}`}
           />
         )}
