@@ -10,12 +10,20 @@ from core.events import Event
 
 
 @dataclass(frozen=True, kw_only=True)
-class PostCreated(Event):
-    """There is a new post; `listed` ones stand in the feed, which is then at `feed_version`."""
+class PostListed(Event):
+    """A post stands in the feed that did not before: a new one, or one that became public."""
 
     post_id: uuid.UUID
     author_id: uuid.UUID
-    listed: bool
+    feed_version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostUnlisted(Event):
+    """A post does not stand in the feed any more: it is gone, or for fewer eyes."""
+
+    post_id: uuid.UUID
+    author_id: uuid.UUID
     feed_version: int
 
 

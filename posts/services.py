@@ -21,9 +21,10 @@ from posts.errors import EmptyPost, NotYourMedia
 from posts.events import (
     CommentCreated,
     CommentDeleted,
-    PostCreated,
     PostDeleted,
     PostLiked,
+    PostListed,
+    PostUnlisted,
     PostUpdated,
 )
 from posts.models import Comment, Feed, Like, Post, PostMedia
@@ -64,15 +65,7 @@ def create_post(
         PostMedia(post=post, media_file_id=media_id, position=position)
         for position, media_id in enumerate(media)
     )
-    listed = visibility == Visibility.PUBLIC
-    publish(
-        PostCreated(
-            post_id=post.pk,
-            author_id=actor.pk,
-            listed=listed,
-            feed_version=_raise_feed_version() if listed else 0,
-        )
-    )
+    _tell_feed(post, was=None, now=visibility)
     return post
 
 
@@ -183,7 +176,9 @@ def _moderated(actor: User, rows: QuerySet[Row]) -> Row:
 
 def _update(post: Post, **changes: str) -> None:
     publish(PostUpdated(post_id=post.pk, version=_change(post.pk, **changes)))
-    if _is_narrower(changes.get("visibility", post.visibility), post.visibility):
+    visibility = changes.get("visibility", post.visibility)
+    _tell_feed(post, was=post.visibility, now=visibility)
+    if _is_narrower(visibility, post.visibility):
         _end_playback_links(post.pk)
 
 
@@ -195,6 +190,7 @@ def _delete(post: Post) -> None:
     shown = PostMedia.objects.filter(post_id=post_id)
     media_ids = tuple(shown.values_list("media_file_id", flat=True))
     post.delete()
+    _tell_feed(Post(pk=post_id, author_id=post.author_id), was=post.visibility, now=None)
     publish(PostDeleted(post_id=post_id, media_ids=media_ids))
 
 
@@ -241,6 +237,16 @@ def _tell_likes(post_id: UUID, *, changed: bool) -> int:
     if changed:
         publish(PostLiked(post_id=post_id, likes=likes, version=version))
     return likes
+
+
+def _tell_feed(post: Post, *, was: str | None, now: str | None) -> None:
+    """That the post entered or left the feed, if it did. None: it does not exist then."""
+    is_listed = now == Visibility.PUBLIC
+    if is_listed == (was == Visibility.PUBLIC):
+        return
+    kind = PostListed if is_listed else PostUnlisted
+    version = _raise_feed_version()
+    publish(kind(post_id=post.pk, author_id=post.author_id, feed_version=version))
 
 
 def _raise_feed_version() -> int:

@@ -7,9 +7,23 @@ from collections.abc import Iterable
 from typing import Any
 
 from realtime.change import Change
-from realtime.protocol import MESSAGE_BY_TYPE, CommentCreated, CommentDeleted, Messages
+from realtime.protocol import (
+    MESSAGE_BY_TYPE,
+    CommentCreated,
+    CommentDeleted,
+    Messages,
+    PostCreated,
+    PostRemoved,
+)
 
 WireMessage = dict[str, Any]
+
+#: What a later message of a kind makes superfluous, beside the earlier ones of its own kind.
+_UNDONE_BY = {
+    CommentDeleted.type: CommentCreated.type,
+    PostRemoved.type: PostCreated.type,
+    PostCreated.type: PostRemoved.type,
+}
 
 
 class Gathering:
@@ -95,14 +109,14 @@ class Gathering:
 def merge(messages: Iterable[WireMessage]) -> list[WireMessage]:
     """The messages without those that a later one makes superfluous, in their order.
 
-    Of absolute values the last one counts; a comment that is deleted again was never there.
+    Of absolute values the last one counts; a comment that is deleted again was never there, and
+    a post is in the feed or not.
     """
     kept: dict[tuple[object, ...], WireMessage] = {}
     for message in messages:
         kind = MESSAGE_BY_TYPE[message["type"]]
         key: tuple[object, ...] = (kind.type, message["data"].get(kind.about))
-        if kind is CommentDeleted:
-            kept.pop((CommentCreated.type, message["data"]["id"]), None)
+        kept.pop((_UNDONE_BY.get(kind.type), message["data"].get(kind.about)), None)
         kept.pop(key, None)
         kept[key] = message
     return list(kept.values())

@@ -212,9 +212,18 @@ class PostDeleted(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class PostCreated(Message):
-    """The feed has a new post."""
+    """A post stands in the feed that did not before."""
 
     type, about = "post.created", "id"
+    id: str
+    author: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostRemoved(Message):
+    """A post stands in nobody's feed any more, unless it is left to its author's."""
+
+    type, about = "post.removed", "id"
     id: str
     author: Mapping[str, Any]
 
@@ -274,6 +283,7 @@ MESSAGES: tuple[type[Message], ...] = (
     PostUpdated,
     PostDeleted,
     PostCreated,
+    PostRemoved,
     MediaProgress,
     MediaDeleted,
     UserUpdated,

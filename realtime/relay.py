@@ -33,6 +33,7 @@ from realtime.protocol import (
     PostComments,
     PostCreated,
     PostLikes,
+    PostRemoved,
     UserUpdated,
 )
 from realtime.topics import Topic
@@ -63,13 +64,18 @@ def _post(post_id: uuid.UUID) -> Topic:
     return Topic("post", str(post_id))
 
 
-def post_created(event: posts.PostCreated) -> None:
-    """Tell the feed of a post that stands in it."""
-    if event.listed:
-        name = User.objects.values_list("username", flat=True).get(pk=event.author_id)
-        author = {"id": str(event.author_id), "username": name}
-        message = PostCreated(id=str(event.post_id), author=author)
-        _send(_step(Topic("feed"), event.feed_version, message))
+def post_listed(event: posts.PostListed) -> None:
+    """Tell the feed of a post that stands in it now."""
+    name = User.objects.values_list("username", flat=True).get(pk=event.author_id)
+    author = {"id": str(event.author_id), "username": name}
+    message = PostCreated(id=str(event.post_id), author=author)
+    _send(_step(Topic("feed"), event.feed_version, message))
+
+
+def post_unlisted(event: posts.PostUnlisted) -> None:
+    """Tell the feed which post left it."""
+    message = PostRemoved(id=str(event.post_id), author={"id": str(event.author_id)})
+    _send(_step(Topic("feed"), event.feed_version, message))
 
 
 def post_liked(event: posts.PostLiked) -> None:
@@ -240,7 +246,8 @@ def signed_out(event: users.SignedOut) -> None:
 
 
 HANDLERS: dict[type[Event], Callable[[Any], None]] = {
-    posts.PostCreated: post_created,
+    posts.PostListed: post_listed,
+    posts.PostUnlisted: post_unlisted,
     posts.PostLiked: post_liked,
     posts.CommentCreated: comment_created,
     posts.CommentDeleted: comment_deleted,

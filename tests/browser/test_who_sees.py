@@ -28,7 +28,7 @@ def change(visitor: Visitor, method: str, path: str, data: dict[str, Any]) -> An
     headers = {"X-CSRFToken": cookies["csrftoken"], "Origin": visitor.url}
     answer = visitor.context.request.fetch(path, method=method, data=data, headers=headers)
     assert answer.ok, answer.text()
-    return answer.json()
+    return answer.json() if answer.status != 204 else None
 
 
 def test_nobody_else_sees_a_video_while_its_owner_is_choosing(

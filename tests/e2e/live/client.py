@@ -54,6 +54,8 @@ class View:
                 self.data["comments_page"] = [it for it in page if it["id"] != data["id"]]
             case "post.created":
                 self.data["posts"] = [data, *self.data["posts"]][:20]
+            case "post.removed":
+                self.data["posts"] = [it for it in self.data["posts"] if it["id"] != data["id"]]
             case "queue.updated":
                 self.data = data
             case "post.deleted" | "media.deleted" | "queue.closed":

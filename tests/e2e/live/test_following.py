@@ -85,6 +85,33 @@ async def test_the_feed_hears_of_a_new_post(stage: Stage) -> None:
         assert view.data == await fresh(stage, "feed")
 
 
+@pytest.mark.parametrize("how", ["deleted", "hidden"])
+async def test_the_feed_hears_of_a_post_that_leaves_it(stage: Stage, how: str) -> None:
+    post = stage.post()
+    path = f"/api/posts/{post['id']}/"
+    async with line(stage.product) as opened:
+        view = await opened.follow("feed")
+        assert post["id"] in [it["id"] for it in view.data["posts"]]
+        if how == "deleted":
+            await call(stage.product, "DELETE", path, None, stage.author)
+        else:
+            await call(stage.product, "PATCH", path, {"visibility": "unlisted"}, stage.author)
+        await opened.until(lambda: post["id"] not in [it["id"] for it in view.data["posts"]])
+        assert (
+            view.data["posts"] == (await fresh(stage, "feed"))["posts"][: len(view.data["posts"])]
+        )
+
+
+async def test_the_feed_hears_of_a_post_that_becomes_public(stage: Stage) -> None:
+    hidden = {"text": "later", "visibility": "private"}
+    post = await call(stage.product, "POST", "/api/posts/", hidden, stage.author)
+    async with line(stage.product) as opened:
+        view = await opened.follow("feed")
+        public = {"visibility": "public"}
+        await call(stage.product, "PATCH", f"/api/posts/{post['id']}/", public, stage.author)
+        await opened.until(lambda: view.data["posts"][0]["id"] == post["id"])
+
+
 async def test_a_gap_is_healed_by_subscribing_again(stage: Stage) -> None:
     post = stage.post()
     path = f"/api/posts/{post['id']}"

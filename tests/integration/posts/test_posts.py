@@ -14,7 +14,7 @@ from media.models import MediaFile
 from media.selectors import get_media
 from media.visibility import visible_media
 from posts import services
-from posts.events import PostCreated, PostDeleted, PostUpdated
+from posts.events import PostDeleted, PostListed, PostUnlisted, PostUpdated
 from posts.models import Feed, Post
 from tests.factories.posts import make_comment, make_media, make_post
 from tests.factories.users import client_of, make_user
@@ -32,7 +32,7 @@ def ada() -> User:
 @pytest.fixture
 def heard() -> Any:
     events: list[Event] = []
-    kinds = (PostCreated, PostUpdated, PostDeleted, MediaChanged)
+    kinds = (PostListed, PostUnlisted, PostUpdated, PostDeleted, MediaChanged)
     for kind in kinds:
         subscribe(kind, events.append)
     yield events
@@ -242,9 +242,10 @@ def test_each_change_is_told_once_with_its_version(ada: User, heard: list[Event]
     services.update_post(actor=ada, post_id=post.pk)
     services.delete_post(actor=ada, post_id=post.pk)
     assert heard == [
-        PostCreated(post_id=post.pk, author_id=ada.pk, listed=True, feed_version=1),
+        PostListed(post_id=post.pk, author_id=ada.pk, feed_version=1),
         PostUpdated(post_id=post.pk, version=1),
         MediaChanged(media_id=clip.pk, owner_id=ada.pk, version=1, owner_version=1),
+        PostUnlisted(post_id=post.pk, author_id=ada.pk, feed_version=2),
         PostDeleted(post_id=post.pk, media_ids=(clip.pk,)),
     ]
 
@@ -253,6 +254,30 @@ def test_each_change_is_told_once_with_its_version(ada: User, heard: list[Event]
 def test_the_feed_hears_only_of_public_posts(ada: User, heard: list[Event]) -> None:
     for visibility in ("public", "unlisted", "private", "public"):
         make_post(ada, visibility=visibility)
-    told = [(event.listed, event.feed_version) for event in heard if isinstance(event, PostCreated)]
-    assert told == [(True, 1), (False, 0), (False, 0), (True, 2)]
+    assert [event.feed_version for event in heard if isinstance(event, PostListed)] == [1, 2]
     assert Feed.objects.get().version == 2
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [
+        ("public", "private", [PostUnlisted]),
+        ("public", "unlisted", [PostUnlisted]),
+        ("unlisted", "public", [PostListed]),
+        ("public", "public", []),
+        ("private", "unlisted", []),
+        ("public", None, [PostUnlisted]),
+        ("private", None, []),
+    ],
+)
+def test_the_feed_hears_what_enters_and_leaves_it(
+    ada: User, heard: list[Event], was: str, now: str | None, told: list[type[Event]]
+) -> None:
+    post = make_post(ada, visibility=was)
+    heard.clear()
+    if now is None:
+        services.delete_post(actor=ada, post_id=post.pk)
+    else:
+        services.update_post(actor=ada, post_id=post.pk, visibility=now)
+    assert [type(event) for event in heard if isinstance(event, PostListed | PostUnlisted)] == told

@@ -111,12 +111,26 @@ def test_a_listed_post_is_told_to_the_feed_and_another_is_not(
     assert change.messages[0]["data"] == {"id": str(listed.pk), "author": author}
 
 
+def test_a_post_that_leaves_the_feed_is_told_to_it_once(
+    carrier: Carrier, ann: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    post = services.create_post(actor=ann, text="for all")
+    with django_capture_on_commit_callbacks(execute=True):
+        services.update_post(actor=ann, post_id=post.pk, visibility="private")
+        services.delete_post(actor=ann, post_id=post.pk)
+    left = [change for change in carrier.changes if change.topic == "feed"]
+    assert [change.messages for change in left] == [
+        [{"type": "post.removed", "data": {"id": str(post.pk), "author": {"id": str(ann.pk)}}}]
+    ]
+    assert (left[0].prev, left[0].version) == (1, 2)
+
+
 def test_a_change_of_visibility_says_for_whom_the_post_is_now(
     carrier: Carrier, post: Post, ann: User, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         services.update_post(actor=ann, post_id=post.pk, visibility="private")
-    (change,) = carrier.changes
+    change = next(it for it in carrier.changes if it.topic != "feed")
     assert (change.prev, change.audience) == (0, "private")
     assert "liked" not in change.messages[0]["data"]
 

@@ -4,7 +4,14 @@ from typing import Any
 
 from realtime.change import Change
 from realtime.gather import Gathering, merge
-from realtime.protocol import CommentCreated, CommentDeleted, PostLikes, PostUpdated
+from realtime.protocol import (
+    CommentCreated,
+    CommentDeleted,
+    PostCreated,
+    PostLikes,
+    PostRemoved,
+    PostUpdated,
+)
 
 TOPIC = "post:0c9e1b9c-8d0f-4c39-9d8e-0a9f5d1c2b3a"
 
@@ -127,3 +134,11 @@ def test_every_comment_stays() -> None:
 def test_a_comment_that_is_deleted_again_is_not_told() -> None:
     deleted = CommentDeleted(id="x").to_wire()
     assert merge([comment("x"), comment("y"), deleted]) == [comment("y"), deleted]
+
+
+def test_of_a_post_that_enters_and_leaves_the_feed_the_last_word_counts() -> None:
+    created = PostCreated(id="x", author={"id": "a", "username": "ann"}).to_wire()
+    removed = PostRemoved(id="x", author={"id": "a"}).to_wire()
+    other = PostRemoved(id="y", author={"id": "a"}).to_wire()
+    assert merge([created, other, removed]) == [other, removed]
+    assert merge([created, removed, created]) == [created]

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { api, explain, samePath } from "../api/client.ts";
+import { ApiError, api, explain, samePath } from "../api/client.ts";
 import type { Page, Post, Progress } from "../api/types.ts";
 import { live, useTopic } from "../live/index.ts";
 import type { WireMessage } from "../live/topic.ts";
@@ -14,6 +14,7 @@ import { Poster } from "../parts/poster.tsx";
 import { toast } from "../parts/toasts.tsx";
 import { isComingBack } from "../router.ts";
 import { me } from "../session.ts";
+import { compare, type Entry } from "./feed-news.ts";
 
 const posts = signal<Post[] | null>(null);
 const next = signal<string | null>(null);
@@ -21,17 +22,25 @@ const unseen = signal<ReadonlySet<string>>(new Set());
 const failure = signal<string | null>(null);
 const isLoadingMore = signal(false);
 const LOOKED_AT_MS = 400;
+/** So many posts a snapshot of the feed has, where there are as many. */
+const SNAPSHOT_SIZE = 20;
+let lastSnapshot: Entry[] = [];
 let loadedFor: string | null | undefined;
 
 async function load(): Promise<void> {
   failure.value = null;
   loadedFor = me.value?.id;
+  const before = unseen.value;
+  lastSnapshot = [];
   try {
     const page = await api.get<Page<Post>>("/api/posts/");
     keepLikes(page.results);
     posts.value = page.results;
     next.value = page.next;
+    // What was heard of while the page was on its way may not be on it.
+    const since = [...unseen.value].filter((id) => !before.has(id));
     unseen.value = new Set();
+    offer([...since, ...compare(lastSnapshot, page.results, SNAPSHOT_SIZE).fresh]);
   } catch (error) {
     failure.value = explain(error);
   }
@@ -57,11 +66,43 @@ function keepLikes(page: Post[]): void {
   for (const { id, likes, liked } of page) setLikes(id, { likes, liked });
 }
 
-function hear(message: WireMessage): void {
-  if (message.type !== "post.created") return;
-  const { id } = message.data as { id: string };
-  if (posts.value?.some((post) => post.id === id)) return;
-  unseen.value = new Set([...unseen.value, id]);
+function hear({ type, data }: WireMessage): void {
+  const { id, author } = data as { id: string; author: { id: string } };
+  if (type === "post.created") offer([id]);
+  if (type === "post.removed" && author.id !== me.value?.id) forget([id]);
+  // One's own posts stay in one's own feed when they are hidden from the others.
+  if (type === "post.removed" && author.id === me.value?.id) void lookAgain(id);
+}
+
+/** The feed as it is now, after a while without it. */
+function catchUp(snapshot: unknown): void {
+  lastSnapshot = (snapshot as { posts: Entry[] }).posts;
+  if (posts.value === null) return;
+  const { fresh, gone } = compare(lastSnapshot, posts.value, SNAPSHOT_SIZE);
+  forget(gone);
+  offer(fresh);
+}
+
+function offer(ids: string[]): void {
+  const known = new Set(posts.value?.map((post) => post.id));
+  const fresh = ids.filter((id) => !known.has(id));
+  if (fresh.length > 0) unseen.value = new Set([...unseen.value, ...fresh]);
+}
+
+function forget(ids: string[]): void {
+  const gone = new Set(ids);
+  if (posts.value?.some((post) => gone.has(post.id)))
+    posts.value = posts.value.filter((post) => !gone.has(post.id));
+  if (ids.some((id) => unseen.value.has(id)))
+    unseen.value = new Set([...unseen.value].filter((id) => !gone.has(id)));
+}
+
+async function lookAgain(id: string): Promise<void> {
+  try {
+    amend(id, await api.get<Post>(`/api/posts/${id}/`));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) forget([id]);
+  }
 }
 
 /** Change what the feed remembers of a post, wherever the news came from. */
@@ -92,7 +133,7 @@ function useLiveCard(post: Post) {
         const fact = data as { likes?: number; comments?: number };
         if (type === "post.likes" && fact.likes !== undefined) setLikes(post.id, { likes: fact.likes });
         if (fact.comments !== undefined) amend(post.id, { comments: fact.comments });
-        if (type === "post.deleted") posts.value = posts.value?.filter((p) => p.id !== post.id) ?? null;
+        if (type === "post.deleted") forget([post.id]);
       },
     };
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -255,7 +296,7 @@ export function Feed() {
     const isStale = posts.value === null || loadedFor !== me.value?.id || !isComingBack;
     if (me.value !== undefined && isStale) void load();
   }, [me.value]);
-  useTopic("feed", { onMessage: hear });
+  useTopic("feed", { onMessage: hear, onSnapshot: catchUp });
   const shown = posts.value;
   return (
     <div class="content">
