@@ -7,6 +7,7 @@ from django.utils.module_loading import import_string
 
 from core.logging import request_id
 from media.ffmpeg.errors import FFmpegError, UnreadableMedia
+from media.ffmpeg.run import ended_by
 from media.jobs.claim import Claim, LeaseLost, Stopping, claim_job
 from media.jobs.heartbeat import Heartbeat
 from media.store import store
@@ -40,7 +41,8 @@ def do_job(claim: Claim, perform: Perform) -> None:
 def _perform(claim: Claim, perform: Perform, about: dict[str, str]) -> None:
     try:
         claim.check()
-        perform(claim)
+        with ended_by(claim.check):
+            perform(claim)
         if not claim.is_finished:
             with claim.recording():
                 claim.finish()

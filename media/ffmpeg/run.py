@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 
@@ -59,6 +60,23 @@ class Watch:
 
     timeout_seconds: float
     stall_seconds: float = 120.0
+
+
+#: Asked twice per second while a process runs; what it raises ends the process.
+_still_wanted: ContextVar[Callable[[], object]] = ContextVar("still_wanted", default=lambda: None)
+
+
+@contextmanager
+def ended_by(still_wanted: Callable[[], object]) -> Iterator[None]:
+    """Every process that this thread supervises meanwhile ends when `still_wanted` raises.
+
+    Also one that reports nothing: a probe, a still, a decoder that has lost its way.
+    """
+    before = _still_wanted.set(still_wanted)
+    try:
+        yield
+    finally:
+        _still_wanted.reset(before)
 
 
 def run(
@@ -233,7 +251,9 @@ def _follow(
 ) -> bool:
     """Read what a process writes, to its end; False when `on_output` had enough before."""
     alive_at = began
+    still_wanted = _still_wanted.get()
     while selector.get_map():
+        still_wanted()
         now = time.monotonic()
         _check_clock(now, began, alive_at, watch, log)
         for key, _ in selector.select(timeout=0.5):

@@ -10,16 +10,17 @@ import uuid
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
+from django.db.models import F
 
 from core.errors import Forbidden
 from core.events import publish
 from media.events import MediaDeleted
 from media.jobs.queue import cancel_jobs
-from media.models import MediaFile
+from media.models import MediaFile, Upload
 from media.services import plans
 from media.services.changes import lock
 from media.services.ownership import get_own
-from media.store import hls_folder, source_folder, store
+from media.store import hls_folder, part_key, source_folder, store
 from users.models import User
 from users.permissions import may_moderate
 from users.services import raise_version
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 #: How often one of the workers looks for objects of media files that are gone.
 SWEEP_SECONDS = 600.0
+#: How often it looks for what killed workers left in their private folders: there are few.
+FOLDERS_SECONDS = 5.0
 #: No job works for so long without writing a byte into its private folder.
 WORK_SECONDS = 2 * 3600.0
 
@@ -49,6 +52,10 @@ def remove_media(*, actor: User, media_id: uuid.UUID) -> None:
 def _delete(media_id: uuid.UUID) -> None:
     media_file = lock(media_id)
     cancel_jobs(media_file)
+    # What is left of its upload answers 410 until it is swept; whoever writes to it is refused.
+    uploads = Upload.objects.filter(media_file=media_file, state="receiving")
+    upload_id = uploads.values_list("pk", flat=True).first()
+    uploads.update(state="terminated", lease_token=F("lease_token") + 1)
     publish(
         MediaDeleted(
             media_id=media_file.pk,
@@ -58,6 +65,8 @@ def _delete(media_id: uuid.UUID) -> None:
     )
     MediaFile.objects.filter(pk=media_file.pk).delete()
     transaction.on_commit(lambda: remove_objects(media_id))
+    if upload_id is not None:
+        transaction.on_commit(lambda: store().delete(part_key(upload_id)))
 
 
 def remove_objects(media_id: uuid.UUID) -> None:
@@ -72,14 +81,17 @@ def remove_leftovers(media_id: uuid.UUID) -> None:
         remove_objects(media_id)
 
 
+def sweep_folders() -> int:
+    """Remove what killed workers left in their private folders; returns how many."""
+    return store().sweep_work(WORK_SECONDS)
+
+
 def sweep_orphans() -> int:
     """Remove the objects of all media files that are gone; returns of how many.
 
-    What killed workers left in their private folders goes too, and what they published of plans
-    that are gone.
+    What killed workers published of plans that are gone goes too.
     """
     plans.sweep_strays()
-    store().sweep_work(WORK_SECONDS)
     ids = set()
     for folder in ("hls", "videos"):
         for name in store().folders(folder):

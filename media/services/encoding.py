@@ -5,8 +5,7 @@ How each kind is done stands in media.workshop.kinds, but for the first look at 
 
 from collections.abc import Callable
 
-from media.ffmpeg.errors import FFmpegError
-from media.jobs.claim import Claim, LeaseLost
+from media.jobs.claim import Claim
 from media.models import Job
 from media.services import deletion, ingest, plans
 from media.services.changes import announce, lock
@@ -19,9 +18,9 @@ def perform(claim: Claim) -> None:
     """Do the job of `claim`; the worker calls this for every kind, and records how it ended."""
     try:
         _KINDS[claim.job.kind](claim)
-    except (LeaseLost, FFmpegError):
+    except Exception:
         # If the media file was deleted meanwhile, what was published since belongs to nobody; that
-        # its source is gone may be how this job has noticed.
+        # its source or its rows are gone may be how this job has noticed.
         deletion.remove_leftovers(claim.job.media_file_id)
         number = plans.plan_number(claim.job)
         if number is not None:

@@ -24,6 +24,7 @@ from media.ffmpeg import encode
 from media.ffmpeg.encode import MadeSegment
 from media.ffmpeg.errors import FFmpegError
 from media.ffmpeg.plan import AUDIO, Plan
+from media.ffmpeg.run import ended_by
 from media.jobs.claim import Claim
 from media.playlists import lead_rung
 from media.selectors import Ranges
@@ -115,7 +116,9 @@ class HeadStart:
     def _start(self, rung: str, make: Callable[[], object]) -> None:
         def work() -> None:
             try:
-                make()
+                # What the slot's own thread is told does not reach this one.
+                with ended_by(self._check):
+                    make()
             except _Enough:
                 return
             finally:

@@ -37,7 +37,7 @@ _SYNC_FILE_RANGE_WRITE = 2
 #: to fill blocks that they have found before, and a long file stays in few pieces.
 _RUN_BYTES = 32 * 1024 * 1024
 #: A private folder that is so old has been locked by its process, if that is alive.
-_LOCKED_WITHIN_SECONDS = 60.0
+_LOCKED_WITHIN_SECONDS = 5.0
 #: fallocate(2): the file is as long as what was written.
 _FALLOC_FL_KEEP_SIZE = 1
 

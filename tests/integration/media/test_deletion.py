@@ -13,7 +13,7 @@ from media.ffmpeg import encode
 from media.ffmpeg.errors import ToolFailed
 from media.models import Job, MediaFile
 from media.selectors import VideoNotFound
-from media.services.deletion import delete_media, sweep_orphans
+from media.services.deletion import delete_media, sweep_folders, sweep_orphans
 from media.services.on_demand import request_segment
 from media.services.ownership import NotYourVideo
 from media.store import hls_folder, segment_key, source_folder, store
@@ -123,5 +123,5 @@ def test_what_killed_workers_left_is_swept_and_what_others_write_is_not(media_ro
         (folder / "segment").touch()
         os.utime(folder / "segment", (time.time() if is_in_use else long_ago,) * 2)
         os.utime(folder, (long_ago, long_ago))
-    sweep_orphans()
+    sweep_folders()
     assert [path.name for path in (media_root / ".work").iterdir()] == ["alive"]

@@ -384,8 +384,16 @@ def test_an_upload_whose_video_is_deleted_is_gone(ada: User) -> None:
     deletion.delete_media(actor=ada, media_id=upload.media_file_id)
     with pytest.raises(UploadGone):
         store_bytes(claimed, b"0123")
-    assert upload_sweeps.expire_uploads() == 1
+
+
+def test_the_bytes_of_an_upload_go_with_its_video(ada: User) -> None:
+    upload = begin(ada)
+    store_bytes(claim(upload), b"0123")
+    assert upload.media_file_id is not None
+    assert store().path(part_key(upload.pk)).exists()
+    deletion.delete_media(actor=ada, media_id=upload.media_file_id)
     assert not store().path(part_key(upload.pk)).exists()
+    assert Upload.objects.get().state == "terminated"
 
 
 def test_a_video_that_is_deleted_while_it_is_finished_leaves_nothing(ada: User) -> None:
