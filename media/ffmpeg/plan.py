@@ -44,7 +44,8 @@ class Segment:
 class PlannedRung:
     """One video rendition. `init` is empty until the plan is completed with `with_inits`.
 
-    `peak_bps` and `average_bps` are exact where the rung is copied, estimates otherwise.
+    `peak_bps` and `average_bps` are exact where the rung is copied, estimates otherwise. `options`
+    are x264's own, on top of those of the preset.
     """
 
     name: str
@@ -57,6 +58,7 @@ class PlannedRung:
     peak_bps: int
     average_bps: int
     init: bytes = b""
+    options: str = ""
 
     @property
     def codecs(self) -> str:
@@ -69,7 +71,8 @@ class VideoPlan:
     """The pieces of the picture. Piece n reaches from `bounds[n]` to `bounds[n + 1]`.
 
     Bounds are presented timestamps of the source in its own `time_base`; `frames[n]` is how many
-    frames a piece has, `sizes[n]` how many bytes its packets have in the source.
+    frames a piece has, `sizes[n]` how many bytes its packets have in the source. Plain pixels are
+    those that need nothing but scaling: 8 bits, 4:2:0, even sides, the usual range and tones.
     """
 
     stream_index: int
@@ -86,6 +89,7 @@ class VideoPlan:
     color_transfer: int
     color_space: int
     is_full_range: bool
+    has_plain_pixels: bool = False
 
     @cached_property
     def marks(self) -> tuple[int, ...]:

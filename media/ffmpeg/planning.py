@@ -123,6 +123,7 @@ def _plan_video(
         color_transfer=facts.color_transfer,
         color_space=facts.color_space,
         is_full_range=facts.is_full_range,
+        has_plain_pixels=_has_plain_pixels(facts),
     )
     if not is_copied:
         return plan
@@ -198,6 +199,12 @@ def _is_sane_to_copy(facts: VideoFacts, timeline: Timeline, span: Fraction) -> b
     return facts.short_side_px <= _COPY_MAX_SHORT_SIDE_PX and bits_per_second <= most
 
 
+def _has_plain_pixels(facts: VideoFacts) -> bool:
+    is_even = facts.width % 2 == facts.height % 2 == 0
+    is_usual = not (facts.is_hdr or facts.is_full_range)
+    return facts.pix_fmt == "yuv420p" and is_even and is_usual
+
+
 def _plan_rungs(
     facts: VideoFacts,
     timeline: Timeline,
@@ -244,6 +251,7 @@ def _plan_rung(facts: VideoFacts, rung: Rung, speed: float) -> PlannedRung:
         max_kbps=max_kbps,
         peak_bps=round(max_kbps * 1000 * 1.35),
         average_bps=round(max_kbps * 1000 * _AVERAGE_OF_MAX),
+        options=rung.options,
     )
 
 

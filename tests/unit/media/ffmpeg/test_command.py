@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from struct import pack
+from typing import Any
 
 import pytest
 
@@ -111,3 +112,37 @@ def test_a_later_start_of_the_sound_warms_the_encoder_up() -> None:
     start = plan.audio.marks[2]
     assert f"first_pts={start - 8 * 1024}" in argv
     assert f"drop=lt(pts\\,{start})" in argv
+
+
+def test_zimg_scales_what_is_plain_and_each_rung_from_the_one_above() -> None:
+    graph = " ".join(piece(make_plan(make_inspection()), 0))
+    assert graph.count("zscale=") == 6
+    assert "scale=640:360:flags" not in graph
+    assert "[c480p]zscale=854:480:filter=lanczos,setsar=1,split[v480p][c360p]" in graph
+
+
+@pytest.mark.parametrize(
+    "facts", [{"pix_fmt": "yuv420p10le"}, {"width": 1919}, {"is_full_range": True}]
+)
+def test_the_first_step_brings_what_is_not_plain_to_what_zimg_takes(
+    facts: dict[str, Any],
+) -> None:
+    graph = " ".join(piece(make_plan(make_inspection(**facts)), 0))
+    assert graph.count("zscale=") == 5
+    assert graph.count("flags=lanczos") == 1
+
+
+def test_zimg_never_sees_a_matrix_that_it_refuses() -> None:
+    assert "zscale" not in " ".join(piece(make_plan(make_inspection(color_space=0)), 0))
+
+
+def test_filters_run_on_one_thread_unless_tones_are_mapped() -> None:
+    assert "-filter_complex_threads" in piece(make_plan(make_inspection()), 0)
+    assert "-filter_complex_threads" not in piece(make_plan(make_inspection(color_transfer=18)), 0)
+
+
+def test_the_encoder_gets_what_the_ladder_adds_to_its_preset() -> None:
+    argv = piece(make_plan(make_inspection()), 0)
+    options = [argv[i + 1] for i, word in enumerate(argv) if word == "-x264-params"]
+    assert ["subme" in each for each in options] == [False, True, True, True, True, True]
+    assert options[-1].endswith(":subme=2:trellis=1")

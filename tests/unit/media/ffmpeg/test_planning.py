@@ -154,6 +154,17 @@ def test_a_plan_survives_json(is_fit: bool) -> None:
     assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 
+def test_a_plan_of_the_first_version_is_still_understood() -> None:
+    document = make_plan(make_inspection()).to_json()
+    del document["video"]["has_plain_pixels"]
+    for rung in document["video"]["rungs"]:
+        del rung["options"]
+    video = Plan.from_json(document).video
+    assert video
+    assert not video.has_plain_pixels
+    assert {rung.options for rung in video.rungs} == {""}
+
+
 def test_the_plan_of_two_hours_stays_small() -> None:
     plan = make_plan(make_inspection(seconds=7200))
     assert len(json.dumps(plan.to_json())) < 64 * 1024
