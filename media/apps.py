@@ -18,7 +18,15 @@ class MediaConfig(AppConfig):
         # The models are loaded by now, and not before.
         from media.jobs import hooks
         from media.jobs.health import worker
-        from media.services import deletion, encoding, forecasts, plans, queue, upload_sweeps
+        from media.services import (
+            arriving,
+            deletion,
+            encoding,
+            forecasts,
+            plans,
+            queue,
+            upload_sweeps,
+        )
         from users.services import forget_expired
 
         health.register_check("worker", worker)
@@ -29,6 +37,7 @@ class MediaConfig(AppConfig):
         hooks.every(upload_sweeps.SWEEP_SECONDS, "abandoned uploads", upload_sweeps.expire_uploads)
         hooks.every(upload_sweeps.FINISH_SECONDS, "full uploads", upload_sweeps.finish_full_uploads)
         hooks.every(upload_sweeps.PARTS_SECONDS, "orphaned parts", upload_sweeps.sweep_parts)
+        hooks.every(arriving.LOOK_SECONDS, "arriving files", arriving.look_around)
         hooks.every(queue.TELL_SECONDS, "queue", queue.teller.tell)
         hooks.every(forecasts.FORECAST_SECONDS, "forecasts", forecasts.forecast_media)
         hooks.every(SESSION_SWEEP_SECONDS, "expired sessions", forget_expired)

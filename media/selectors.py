@@ -224,6 +224,7 @@ def _progress(media_file: MediaFile, plans: Plans) -> Shape:
     return {
         "status": media_file.state,
         "progress_percent": media_file.progress_percent,
+        "early": (media_file.early or None) if media_file.state == "uploading" else None,
         "duration": media_file.duration_seconds,
         "width": media_file.width,
         "height": media_file.height,

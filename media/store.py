@@ -56,6 +56,16 @@ def init_key(media_id: uuid.UUID, plan: int, rung: str) -> str:
     return f"hls/{media_id}/{plan}/{rung}/init.mp4"
 
 
+def early_folder(media_id: uuid.UUID) -> str:
+    """What is made before the last byte has arrived. No link leads there."""
+    return f"hls/{media_id}/early"
+
+
+def early_key(media_id: uuid.UUID, rung: str, number: int) -> str:
+    """One segment that counts only if the plan of the whole file turns out to be the same."""
+    return f"hls/{media_id}/early/{rung}/{number}.m4s"
+
+
 def subtitles_key(media_id: uuid.UUID, plan: int, name: str) -> str:
     """One track of subtitles, whole."""
     return f"hls/{media_id}/{plan}/{name}/0.vtt"

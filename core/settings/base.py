@@ -230,6 +230,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = API_BODY_MAX_BYTES
 SOURCE_MAX_SECONDS = env.integer("SOURCE_MAX_SECONDS", 12 * 3600, minimum=1)
 #: The largest frame, in pixels; a larger one is refused with `too-many-pixels`.
 SOURCE_MAX_PIXELS = env.integer("SOURCE_MAX_PIXELS", 40_000_000, minimum=1)
+#: Whether encoding begins while a file is still uploaded, where its index allows that.
+EARLY_ENCODING = env.switch("EARLY_ENCODING", True)
 #: A job whose worker has not been heard of for so long is given to another one.
 JOB_LEASE_SECONDS = env.integer("JOB_LEASE_SECONDS", 6, minimum=2)
 #: So many failures (FFmpeg or our checks said no) end a job.

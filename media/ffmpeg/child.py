@@ -15,7 +15,7 @@ from typing import Any
 
 import av
 
-from media.ffmpeg import copying, inspecting
+from media.ffmpeg import copying, inspecting, reaching
 from media.ffmpeg.errors import FFmpegError, UnreadableMedia
 
 
@@ -35,6 +35,8 @@ def main() -> None:
             inspecting.inspect(request, send)
         elif request["do"] == "copy":
             copying.copy(request, send)
+        elif request["do"] == "reach":
+            reaching.reach(request, send)
     except UnreadableMedia as error:
         send({"error": "unreadable", "code": error.code, "detail": error.detail})
     except (FFmpegError, av.FFmpegError, OSError) as error:

@@ -27,6 +27,7 @@ from media.ffmpeg.timelines import (
     from_index,
     moov_of,
     settle,
+    truncated,
 )
 from media.ffmpeg.whitelist import (
     AUDIO_DECODERS,
@@ -66,7 +67,8 @@ def inspect(request: dict[str, Any], send: Callable[..., None]) -> None:
     except (av.FFmpegError, ValueError) as error:
         raise sniff.unreadable(head) from error
     with source:
-        _Inspector(path, source, request["limits"], send).run()
+        expected_bytes = request.get("expected_bytes")
+        _Inspector(path, source, request["limits"], send, expected_bytes).run()
 
 
 def open_source(path: str) -> Any:
@@ -78,13 +80,20 @@ class _Inspector:
     """One look at one open source."""
 
     def __init__(
-        self, path: Path, source: Any, limits: dict[str, Any], send: Callable[..., None]
+        self,
+        path: Path,
+        source: Any,
+        limits: dict[str, Any],
+        send: Callable[..., None],
+        expected_bytes: int | None = None,
     ) -> None:
         self.path = path
         self.source = source
         self.limits = limits
         self.send = send
-        self.size_bytes = path.stat().st_size
+        #: Of a file that is still arriving: how long it will be.
+        self.expected_bytes = expected_bytes
+        self.size_bytes = expected_bytes or path.stat().st_size
         self.container = _container(source.format.name)
         self.video = _choose(source.streams.video, VIDEO_DECODERS)
         self.audio = _choose(source.streams.audio, AUDIO_DECODERS)
@@ -161,6 +170,8 @@ class _Inspector:
             if all(settle(packets, self.packets[index]) for index, packets in known.items()):
                 self.packets = known
                 return
+        if self.expected_bytes is not None:
+            raise truncated()
         self.read(limit=None)
 
     def read(self, *, limit: int | None) -> None:

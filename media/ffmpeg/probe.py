@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from array import array
+from collections.abc import Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -44,15 +45,22 @@ def inspect(
     *,
     limits: ProbeLimits = DEFAULT_LIMITS,
     timeout_seconds: float = PROBE_TIMEOUT_SECONDS,
+    expected_bytes: int | None = None,
 ) -> Inspection:
     """The facts of `source` and the timestamps of its frames: all that `make_plan` needs.
 
+    `expected_bytes` is how long a file will be that is still arriving; it has to have an index.
     Raises UnreadableMedia with a code and a sentence for the person who sent the file.
     """
     answers = _Answers()
     try:
         ask(
-            {"do": "inspect", "path": str(source.resolve()), "limits": asdict(limits)},
+            {
+                "do": "inspect",
+                "path": str(source.resolve()),
+                "limits": asdict(limits),
+                "expected_bytes": expected_bytes,
+            },
             watch=Watch(timeout_seconds=timeout_seconds, stall_seconds=timeout_seconds),
             on_message=answers.take,
         )
@@ -74,6 +82,38 @@ def probe(
 ) -> Probe:
     """The facts of `source` alone; `inspect` gives the timestamps as well."""
     return inspect(source, limits=limits, timeout_seconds=timeout_seconds).probe
+
+
+def reaches(
+    source: Path,
+    *,
+    stream_index: int,
+    marks: Sequence[int],
+    timeout_seconds: float = PROBE_TIMEOUT_SECONDS,
+) -> list[int]:
+    """How many bytes of an indexed file are needed to show its picture up to each of `marks`.
+
+    Marks are presented timestamps, ascending, and so is the answer.
+    """
+    found: list[int] = []
+
+    def take(message: dict[str, Any], _payload: bytes) -> bool:
+        found.extend(message["reaches"])
+        return True
+
+    ask(
+        {
+            "do": "reach",
+            "path": str(source.resolve()),
+            "stream_index": stream_index,
+            "marks": list(marks),
+        },
+        watch=Watch(timeout_seconds=timeout_seconds, stall_seconds=timeout_seconds),
+        on_message=take,
+    )
+    if len(found) != len(marks):
+        raise ToolFailed("the child said too little")
+    return found
 
 
 class _Answers:

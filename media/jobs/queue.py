@@ -16,7 +16,8 @@ from media.states import JOB
 
 Kind = Job.Kind
 
-#: What goes first: what a viewer waits for, then what makes the picture better.
+#: What goes first: what a viewer waits for, then what makes the picture better; last of all what
+#: is made of files that have not arrived, and so may never be seen.
 PRIORITY: dict[str, int] = {
     Kind.INGEST: 100,
     Kind.ON_DEMAND: 95,
@@ -25,13 +26,14 @@ PRIORITY: dict[str, int] = {
     Kind.AUDIO: 75,
     Kind.POSTER: 60,
     Kind.LADDER: 10,
+    Kind.EARLY: 7,
 }
 #: Encoding anew what plays already: after everything that somebody has nothing of yet.
 RE_ENCODE_PRIORITY = 5
 #: What the slot that each worker keeps free may take, where the caller says nothing else.
 URGENT: frozenset[str] = frozenset({Kind.INGEST, Kind.ON_DEMAND, Kind.LEAD, Kind.COPY, Kind.POSTER})
 #: What a media file can be whole without.
-OPTIONAL: frozenset[str] = frozenset({Kind.ON_DEMAND, Kind.POSTER})
+OPTIONAL: frozenset[str] = frozenset({Kind.ON_DEMAND, Kind.POSTER, Kind.EARLY})
 #: A piece counts as if it had come so much later than the one before it. So the first pieces of a
 #: new video go before the last ones of an older video of the same owner, but only until those
 #: have waited for long enough.

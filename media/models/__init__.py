@@ -1,5 +1,6 @@
 """The tables of `media`, one file each."""
 
+from media.models.early import EarlyPiece, EarlyWork
 from media.models.job import Job, QueueState, WorkerBeat
 from media.models.media_file import MediaFile, Visibility
 from media.models.plan import Plan
@@ -7,6 +8,8 @@ from media.models.rendition import Rendition, Segment
 from media.models.upload import Upload
 
 __all__ = [
+    "EarlyPiece",
+    "EarlyWork",
     "Job",
     "MediaFile",
     "Plan",

@@ -39,6 +39,7 @@ class Job(models.Model):
         ON_DEMAND = "on_demand"
         POSTER = "poster"
         LADDER = "ladder"
+        EARLY = "early"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=10, choices=Kind)

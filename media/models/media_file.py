@@ -51,6 +51,15 @@ class MediaFile(models.Model):
         VIDEO = "video"
         AUDIO = "audio"
 
+    class Early(models.TextChoices):
+        """What can be done before the last byte has arrived, once that is known."""
+
+        BEGUN = "begun"
+        #: Nothing can be read before the end of the file is there.
+        INDEX_AT_END = "index-at-end"
+        #: Nothing is done before the end, for any other reason.
+        LATER = "later"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="media_files"
@@ -64,6 +73,8 @@ class MediaFile(models.Model):
     #: Part of every playback link; raising it revokes the links given out before.
     visibility_epoch = models.IntegerField(default=0)
     state = models.CharField(max_length=10, choices=MEDIA.choices, default="uploading")
+    #: Of no meaning after `uploading`.
+    early = models.CharField(max_length=12, choices=Early, blank=True)
     #: Raised by the same UPDATE as each change that the topic `media:<id>` tells.
     version = models.BigIntegerField(default=0)
     source_key = models.CharField(max_length=200, blank=True)

@@ -1,13 +1,15 @@
 """What the worker calls for a job of any kind, and what a failure of one means for its media file.
 
-How each kind is done stands in media.workshop.kinds, but for the first look at a source.
+How each kind is done stands in media.workshop.kinds, but for the first look at a source, and
+for what is done before all of it has arrived.
 """
 
 from collections.abc import Callable
 
 from media.jobs.claim import Claim
+from media.jobs.queue import OPTIONAL
 from media.models import Job
-from media.services import deletion, ingest, plans
+from media.services import deletion, early, ingest, plans
 from media.services.changes import announce, lock
 from media.services.making import load_work
 from media.states import MEDIA
@@ -31,10 +33,11 @@ def perform(claim: Claim) -> None:
 def job_failed(job: Job) -> None:
     """Show on the media file that a job of it has failed for good.
 
-    Called inside the transaction that ends the job. A poster and what somebody asked for in
-    advance are no reason: the video can be whole without the one, and is made without the other.
+    Called inside the transaction that ends the job. A poster, what somebody asked for in advance
+    and what was begun early are no reason: the video is whole without the one, and made without
+    the others.
     """
-    if job.kind in (Job.Kind.POSTER, Job.Kind.ON_DEMAND):
+    if job.kind in OPTIONAL:
         return
     media_file = lock(job.media_file_id)
     number = plans.plan_number(job)
@@ -56,4 +59,5 @@ def _in_workshop(claim: Claim) -> None:
 _KINDS: dict[str, Callable[[Claim], None]] = {
     Job.Kind.INGEST: ingest.perform,
     **dict.fromkeys(kinds.KINDS, _in_workshop),
+    Job.Kind.EARLY: early.perform,
 }

@@ -8,13 +8,12 @@ from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
-from django.conf import settings
 from django.utils import timezone
 
 from core.errors import NotFound
 from core.states import IllegalTransition
 from media.ffmpeg import encode
-from media.ffmpeg.facts import Inspection, ProbeLimits
+from media.ffmpeg.facts import Inspection
 from media.ffmpeg.plan import AUDIO, Plan
 from media.ffmpeg.planning import make_plan
 from media.ffmpeg.probe import inspect
@@ -24,11 +23,12 @@ from media.models import Job, MediaFile, Rendition
 from media.models import Plan as PlanRow
 from media.playlists import lead_rung
 from media.selectors import Ranges
-from media.services import plans
+from media.services import adoption, plans
+from media.services.adoption import Kept
 from media.services.changes import NO_FORECAST, announce, lock
 from media.services.head_start import HeadStart
 from media.services.making import Work, load_work
-from media.services.sources import source_path
+from media.services.sources import source_limits, source_path
 from media.states import MEDIA
 from media.store import init_key, remux_key, store, subtitles_key
 from media.workshop.recording import Recorder
@@ -80,14 +80,14 @@ def perform(claim: Claim) -> None:
             raise LeaseLost
         else:
             inspection = _inspect(claim, folder)
-            plan = make_plan(inspection)
             number = row.number if row else plans.next_number(media_id)
+            kept = adoption.keep(media_id, make_plan(inspection), number)
             if _is_playing(claim):
-                work = _plan(claim, inspection, plan, folder, number)
+                work = _plan(claim, inspection, kept, folder)
             else:
-                missing = {name: [(0, len(plan.segments(name)) - 1)] for name in plan.rung_names}
-                with _head_start(claim, plan, folder, missing) as head:
-                    work = _plan(claim, inspection, plan, folder, number)
+                missing = {name: kept.missing(name) for name in kept.plan.rung_names}
+                with _head_start(claim, kept.plan, folder, missing) as head:
+                    work = _plan(claim, inspection, kept, folder)
                     _take_in(work, head)
         _take_subtitles(work, folder)
     with claim.recording():
@@ -151,24 +151,21 @@ def _is_playing(claim: Claim) -> bool:
     return MediaFile.objects.filter(pk=claim.job.media_file_id, state="completed").exists()
 
 
-def _plan(claim: Claim, inspection: Inspection, plan: Plan, folder: Path, number: int) -> Work:
+def _plan(claim: Claim, inspection: Inspection, kept: Kept, folder: Path) -> Work:
     """Fix the plan, and with it every address that playlists will name."""
-    media_id = claim.job.media_file_id
+    media_id, plan = claim.job.media_file_id, kept.plan
     inits = encode.make_inits(source_path(claim.job.media_file), plan=plan, work_dir=folder)
     plan = plan.with_inits(inits)
     claim.check()
     for rung, made in inits.items():
-        store().put_file(init_key(media_id, number, rung), made)
-    _record_plan(claim, inspection, plan, number)
+        store().put_file(init_key(media_id, kept.number, rung), made)
+    _record_plan(claim, inspection, plan, kept)
     return load_work(claim)
 
 
 def _inspect(claim: Claim, folder: Path) -> Inspection:
     """Look at the source; where it cannot be sought exactly, remux it and look at that."""
-    limits = ProbeLimits(
-        duration_seconds=settings.SOURCE_MAX_SECONDS, pixels=settings.SOURCE_MAX_PIXELS
-    )
-    media_file = claim.job.media_file
+    media_file, limits = claim.job.media_file, source_limits()
     inspection = inspect(source_path(media_file), limits=limits)
     if not inspection.probe.needs_remux:
         return inspection
@@ -178,12 +175,12 @@ def _inspect(claim: Claim, folder: Path) -> Inspection:
     return inspect(source_path(media_file), limits=limits)
 
 
-def _record_plan(claim: Claim, inspection: Inspection, plan: Plan, number: int) -> None:
+def _record_plan(claim: Claim, inspection: Inspection, plan: Plan, kept: Kept) -> None:
     """Write the plan down; it plays from now on, unless an earlier one does from end to end."""
     video = inspection.probe.video if plan.video else None
     with claim.recording():
         media_file = _lock(claim)
-        row = _row_of(claim, plan, number)
+        row = _row_of(claim, plan, kept.number)
         Rendition.objects.bulk_create(planned_renditions(row, plan))
         if media_file.state == "completed":
             announce(media_file)
@@ -197,6 +194,7 @@ def _record_plan(claim: Claim, inspection: Inspection, plan: Plan, number: int) 
             height=video.display_height if video else None,
             **plans.take_over(media_file, row, plan),
         )
+        adoption.adopt(kept, media_file, row)
 
 
 def _row_of(claim: Claim, plan: Plan, number: int) -> PlanRow:

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from django.conf import settings
+
 from core.errors import Gone
 from media.ffmpeg.errors import UnreadableMedia
+from media.ffmpeg.facts import ProbeLimits
 from media.models import MediaFile
 from media.store import remux_key, store
 
@@ -12,6 +15,13 @@ class SourceLost(Gone):
     """What a segment would be made of is not in the store any more, and neither is the segment."""
 
     code, title = "source-lost", "The file that this video is made of is lost."
+
+
+def source_limits() -> ProbeLimits:
+    """What a source may be at most on this instance."""
+    return ProbeLimits(
+        duration_seconds=settings.SOURCE_MAX_SECONDS, pixels=settings.SOURCE_MAX_PIXELS
+    )
 
 
 def source_path(media_file: MediaFile) -> Path:

@@ -34,7 +34,7 @@ from media.errors import (
 )
 from media.models import MediaFile, Upload, Visibility
 from media.selectors import VideoNotFound
-from media.services import deletion, ingest, upload_lease
+from media.services import arriving, deletion, ingest, upload_lease
 from media.services import upload_room as room
 from media.services.changes import tell
 from media.services.names import display_name, extension_of
@@ -332,9 +332,12 @@ def rewind(claim: UploadClaim, *, to_bytes: int) -> OffsetMismatch:
 def _rewind(upload: Upload, to_bytes: int) -> OffsetMismatch:
     about = {"upload": str(upload.pk), "from": upload.offset_bytes, "to": to_bytes}
     logger.warning("bytes of an upload are missing", extra=about)
-    Upload.objects.filter(pk=upload.pk, state="receiving", offset_bytes=upload.offset_bytes).update(
-        offset_bytes=to_bytes, lease_expires_at=None, lease_token=F("lease_token") + 1
-    )
+    same = Upload.objects.filter(pk=upload.pk, state="receiving", offset_bytes=upload.offset_bytes)
+    with transaction.atomic():
+        if upload.media_file_id is not None:
+            # What was made of the bytes that are lost counts as little as they do.
+            arriving.forget(upload.media_file_id)
+        same.update(offset_bytes=to_bytes, lease_expires_at=None, lease_token=F("lease_token") + 1)
     return OffsetMismatch(expected_bytes=to_bytes, given_bytes=upload.offset_bytes)
 
 

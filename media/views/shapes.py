@@ -64,6 +64,11 @@ class Video(serializers.Serializer[object]):
     size_bytes = serializers.IntegerField(allow_null=True)
     status = serializers.ChoiceField(choices=MEDIA.choices)
     progress_percent = serializers.IntegerField(min_value=0, max_value=100)
+    early = serializers.ChoiceField(
+        choices=MediaFile.Early.choices,
+        allow_null=True,
+        help_text="While it uploads: whether encoding has begun, or why not; null when not known.",
+    )
     duration = serializers.FloatField(allow_null=True, help_text="Seconds.")
     width = serializers.IntegerField(allow_null=True)
     height = serializers.IntegerField(allow_null=True)

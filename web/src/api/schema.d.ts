@@ -743,6 +743,13 @@ export interface components {
              */
             session: boolean;
         };
+        /**
+         * @description * `begun` - Begun
+         *     * `index-at-end` - Index At End
+         *     * `later` - Later
+         * @enum {string}
+         */
+        EarlyEnum: "begun" | "index-at-end" | "later";
         /** @description Why a job failed, or failed last, and what can be done about it. */
         JobError: {
             code: string;
@@ -757,9 +764,10 @@ export interface components {
          *     * `on_demand` - On Demand
          *     * `poster` - Poster
          *     * `ladder` - Ladder
+         *     * `early` - Early
          * @enum {string}
          */
-        JobKind: "ingest" | "copy" | "audio" | "lead" | "on_demand" | "poster" | "ladder";
+        JobKind: "ingest" | "copy" | "audio" | "lead" | "on_demand" | "poster" | "ladder" | "early";
         /** @description Whose media it works on. */
         JobOwner: {
             /** Format: uuid */
@@ -819,6 +827,7 @@ export interface components {
             /** @default public */
             visibility: components["schemas"]["PostVisibility"];
         };
+        NullEnum: null;
         /** @description A video as its owner finds it in a list. */
         OwnVideo: {
             /** Format: uuid */
@@ -831,6 +840,14 @@ export interface components {
             size_bytes: number | null;
             status: components["schemas"]["VideoStatusEnum"];
             progress_percent: number;
+            /**
+             * @description While it uploads: whether encoding has begun, or why not; null when not known.
+             *
+             *     * `begun` - Begun
+             *     * `index-at-end` - Index At End
+             *     * `later` - Later
+             */
+            early: components["schemas"]["EarlyEnum"] | components["schemas"]["NullEnum"];
             /**
              * Format: double
              * @description Seconds.
@@ -1067,6 +1084,14 @@ export interface components {
             size_bytes: number | null;
             status: components["schemas"]["VideoStatusEnum"];
             progress_percent: number;
+            /**
+             * @description While it uploads: whether encoding has begun, or why not; null when not known.
+             *
+             *     * `begun` - Begun
+             *     * `index-at-end` - Index At End
+             *     * `later` - Later
+             */
+            early: components["schemas"]["EarlyEnum"] | components["schemas"]["NullEnum"];
             /**
              * Format: double
              * @description Seconds.
@@ -1319,7 +1344,7 @@ export interface operations {
             query?: {
                 /** @description The pagination cursor value. */
                 cursor?: string;
-                kind?: "audio" | "copy" | "ingest" | "ladder" | "lead" | "on_demand" | "poster";
+                kind?: "audio" | "copy" | "early" | "ingest" | "ladder" | "lead" | "on_demand" | "poster";
                 /** @description Number of results to return per page. */
                 limit?: number;
                 owner?: string;

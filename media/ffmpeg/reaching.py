@@ -1,0 +1,36 @@
+"""How much of a file has to be there for each moment of its picture. Runs in the child only."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from itertools import accumulate
+from typing import Any
+
+from media.ffmpeg.errors import UnexpectedOutput
+from media.ffmpeg.inspecting import open_source
+
+#: Pictures are decoded in another order than they are shown in, and filters look ahead.
+MARGIN_SECONDS = 1
+
+
+def reach(request: dict[str, Any], send: Callable[..., None]) -> None:
+    """Answer with the end of the last byte that is needed up to each of `marks`.
+
+    Marks are presented timestamps, ascending. By the index, so none of the bytes has to be there;
+    in the order of decoding, whatever the order in the file.
+    """
+    with open_source(request["path"]) as source:
+        stream = source.streams[request["stream_index"]]
+        entries = stream.index_entries
+        first = next((packet for packet in source.demux(stream) if packet.dts is not None), None)
+        if first is None or not len(entries):
+            raise UnexpectedOutput("the index is empty")
+        # What an edit list shifts is shifted in packets, and not in the index.
+        shift = first.dts - entries[0].timestamp
+        times = [entry.timestamp + shift for entry in entries]
+        ends = list(accumulate((entry.pos + entry.size for entry in entries), max))
+        margin = round(MARGIN_SECONDS / stream.time_base)
+    last = len(ends) - 1
+    found = [ends[min(bisect_left(times, mark + margin), last)] for mark in request["marks"]]
+    send({"reaches": found})

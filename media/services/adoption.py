@@ -1,0 +1,129 @@
+"""What was made before the last byte arrived, once the whole file has been looked at.
+
+It counts if the plan of the whole file is the same. Then its segments are renamed to where the
+playlists of that plan say they are, and marked; else all of it is forgotten.
+"""
+
+import logging
+import uuid
+from dataclasses import dataclass, field, replace
+
+from django.db import transaction
+
+from media.ffmpeg.plan import Plan
+from media.jobs.queue import PRIORITY
+from media.models import EarlyPiece, EarlyWork, Job, MediaFile, Rendition, Segment
+from media.models import Plan as PlanRow
+from media.selectors import Ranges
+from media.services import arriving
+from media.services.changes import announce_progress
+from media.store import early_folder, early_key, segment_key, store
+from media.workshop.recording import gaps
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """The plan of a whole file, with the pieces of it that were made early."""
+
+    plan: Plan
+    number: int
+    #: Whether `plan` is that of the early work.
+    is_early: bool = False
+    #: Numbers of the pieces, by rung.
+    made: dict[str, list[int]] = field(default_factory=dict)
+
+    def missing(self, rung: str) -> Ranges:
+        """Which segments of a rendition are to be made."""
+        made: Ranges = [(number, number) for number in sorted(self.made.get(rung, ()))]
+        return gaps(made, len(self.plan.segments(rung)))
+
+
+def keep(media_id: uuid.UUID, plan: Plan, number: int) -> Kept:
+    """Keep what was made early by a plan that equals that of the whole file, or throw it away.
+
+    Renames what there is to its place; doing it again changes nothing. Called before the plan is
+    recorded, so that the rename of thousands of segments holds no transaction.
+    """
+    work = EarlyWork.objects.filter(pk=media_id).first()
+    early = Plan.from_json(work.document) if work and work.document else None
+    if work is None or early is None or not is_same_cut(early, plan):
+        with transaction.atomic():
+            arriving.forget(media_id)
+        return Kept(plan=plan, number=number)
+    made: dict[str, list[int]] = {}
+    for piece in work.pieces.all():
+        for rung in _moved(piece, number):
+            made.setdefault(rung, []).append(piece.number)
+    logger.info("made early", extra={"media": str(media_id), "pieces": work.pieces.count()})
+    return Kept(plan=early, number=number, is_early=True, made=made)
+
+
+def adopt(kept: Kept, locked: MediaFile, row: PlanRow) -> None:
+    """Mark what was kept, in the transaction that records the plan.
+
+    From then on whoever still works on an early piece publishes it like any other.
+    """
+    if not kept.is_early:
+        return
+    ids = dict(Rendition.objects.filter(plan=row).values_list("name", "id"))
+    pieces = EarlyPiece.objects.filter(work=locked.pk)
+    segments = [
+        Segment(
+            rendition_id=ids[rung],
+            number=piece.number,
+            size_bytes=piece.segments[rung][0],
+            duration_seconds=piece.segments[rung][1],
+        )
+        for piece in pieces
+        for rung in _moved(piece, kept.number)
+    ]
+    Segment.objects.bulk_create(segments)
+    EarlyWork.objects.filter(pk=locked.pk).delete()
+    # Those that wait keep their place among the pieces; those that run are told by their end.
+    jobs = Job.objects.filter(
+        media_file=locked, kind=Job.Kind.EARLY, state__in=["queued", "running"]
+    )
+    jobs.filter(args__has_key="piece").update(
+        kind=Job.Kind.LADDER, priority=PRIORITY[Job.Kind.LADDER]
+    )
+    planned = sum(Rendition.objects.filter(plan=row).values_list("segment_count", flat=True))
+    announce_progress(locked, made=len(segments), planned=planned)
+    folder = early_folder(locked.pk)
+    transaction.on_commit(lambda: store().delete_folder(folder))
+
+
+def is_same_cut(early: Plan, whole: Plan) -> bool:
+    """Whether segments of the one are segments of the other: streams, boundaries, frames, copies.
+
+    How rungs are encoded, and which, may be what the early plan says.
+    """
+    return _cut_of(early) == _cut_of(whole)
+
+
+def _cut_of(plan: Plan) -> Plan:
+    """The plan without what is a matter of taste, and without inits, which are made of it."""
+    video, audio = plan.video, plan.audio
+    if video is not None:
+        copies = tuple(rung for rung in video.rungs if rung.is_copy)
+        video = replace(video, rungs=copies)
+    if audio is not None and not audio.is_copy:
+        audio = replace(audio, init=b"")
+    return replace(plan, video=video, audio=audio)
+
+
+def _moved(piece: EarlyPiece, number: int) -> list[str]:
+    """Rename the segments of a piece to their places; the rungs of which there is one."""
+    found = []
+    for rung, (size_bytes, _seconds) in piece.segments.items():
+        key = segment_key(piece.work_id, number, rung, piece.number)
+        early = early_key(piece.work_id, rung, piece.number)
+        facts = store().facts(early)
+        if facts is not None:
+            store().put_file(key, store().path(early))
+        else:
+            facts = store().facts(key)
+        if facts is not None and facts.size_bytes == size_bytes:
+            found.append(rung)
+    return found

@@ -1,0 +1,492 @@
+"""Encoding that begins while a file arrives, by the real jobs with the real FFmpeg."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from media import worker
+from media.ffmpeg import encode
+from media.ffmpeg.errors import ToolFailed
+from media.jobs.claim import LeaseLost, claim_job
+from media.jobs.sweep import requeue_expired
+from media.models import EarlyPiece, EarlyWork, Job, MediaFile, Rendition, Segment, Upload
+from media.selectors import media_shapes
+from media.services import adoption, arriving, deletion, encoding, upload_sweeps, uploads
+from media.services.adoption import is_same_cut
+from media.services.uploads import claim_upload, create_upload, finish_upload, record_bytes
+from media.store import early_folder, hls_folder, part_key, store
+from tests.factories.media import ffmpeg, make_clip, make_user, plan_clip, work_off
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def small_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arriving, "FIRST_BYTES", 16 * 1024)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+@pytest.fixture(scope="module")
+def clip(folder: Path) -> Path:
+    """Has to be encoded: 18 s, four pieces."""
+    return make_clip(folder / "clip.mp4", seconds=18, size="256x144")
+
+
+@pytest.fixture(scope="module")
+def fit(folder: Path) -> Path:
+    """Its pictures are copied, and a smaller rung is encoded."""
+    return make_clip(folder / "fit.mp4", seconds=18, size="426x240", codec="libx264")
+
+
+class Arriving:
+    """An upload of a clip, of which as much arrives as a test says."""
+
+    def __init__(self, clip: Path) -> None:
+        self.data = clip.read_bytes()
+        self.owner = make_user()
+        self.upload: Upload = create_upload(
+            actor=self.owner,
+            length_bytes=len(self.data),
+            metadata={"filename": clip.name},
+            header="",
+        )
+        assert self.upload.media_file_id is not None
+        self.media_id = self.upload.media_file_id
+
+    def arrive(self, part: float, data: bytes | None = None) -> None:
+        """So much of the file is there, and was looked at."""
+        self.upload.refresh_from_db()
+        to_bytes, start = int(part * len(self.data)), self.upload.offset_bytes
+        claim = claim_upload(actor=self.owner, upload_id=self.upload.pk, offset_bytes=start)
+        stored = store().open_part(part_key(self.upload.pk))
+        stored.write(start, [(data or self.data)[start:to_bytes]], until=claim.until)
+        stored.close()
+        record_bytes(claim, to_bytes=to_bytes, release=True)
+        arriving.look_around()
+
+    def arrive_and_work(self, part: float) -> list[str]:
+        """The same, with all that can be done then; the kinds of jobs that were done."""
+        self.arrive(part)
+        done = work_off()
+        arriving.look_around()
+        return done + work_off()
+
+    def finish(self) -> None:
+        self.arrive(1)
+        finish_upload(upload_id=self.upload.pk)
+
+    @property
+    def media_file(self) -> MediaFile:
+        return MediaFile.objects.select_related("owner").get(pk=self.media_id)
+
+    @property
+    def shape(self) -> Any:
+        return media_shapes([self.media_file])[0]
+
+    @property
+    def pieces(self) -> list[int]:
+        return sorted(
+            EarlyPiece.objects.filter(work=self.media_id).values_list("number", flat=True)
+        )
+
+    @property
+    def early_files(self) -> list[Path]:
+        return list(store().path(early_folder(self.media_id)).rglob("*.m4s"))
+
+
+# --- While it arrives ---------------------------------------------------------------------------
+
+
+def test_pieces_are_encoded_as_soon_as_their_bytes_are_there(clip: Path) -> None:
+    film = Arriving(clip)
+    film.arrive_and_work(0.6)
+    assert film.pieces == [0, 1]
+    film.arrive_and_work(0.9)
+    assert film.pieces == [0, 1, 2]
+    assert len(film.early_files) == 3
+
+
+def test_nothing_is_queued_before_its_bytes_are_there(clip: Path) -> None:
+    film = Arriving(clip)
+    film.arrive_and_work(0.6)
+    for _ in range(3):
+        arriving.look_around()
+    assert not Job.objects.filter(state="queued").exists()
+    needed = EarlyWork.objects.get().reaches
+    assert needed == sorted(needed)
+    assert needed[1] <= film.media_file.upload.offset_bytes < needed[2]
+
+
+def test_the_page_is_told_that_encoding_has_begun_and_how_far_it_is(clip: Path) -> None:
+    film = Arriving(clip)
+    film.arrive_and_work(0.6)
+    shape = film.shape
+    assert (shape["status"], shape["early"]) == ("uploading", "begun")
+    assert 0 < shape["progress_percent"] < 100
+    before = film.media_file.version
+    film.arrive_and_work(0.9)
+    assert film.media_file.version > before
+
+
+def test_nothing_plays_before_the_last_byte(clip: Path) -> None:
+    film = Arriving(clip)
+    film.arrive_and_work(0.9)
+    shape = film.shape
+    assert (shape["playlist_url"], shape["poster_url"], shape["renditions"]) == (None, None, [])
+
+
+def test_an_index_at_the_end_is_said(clip: Path, folder: Path) -> None:
+    ffmpeg("-i", str(clip), "-c", "copy", str(folder / "last.mp4"))
+    film = Arriving(folder / "last.mp4")
+    assert film.arrive_and_work(0.6) == []
+    assert film.shape["early"] == "index-at-end"
+
+
+def test_another_container_is_encoded_later(clip: Path, folder: Path) -> None:
+    ffmpeg("-i", str(clip), "-c", "copy", str(folder / "clip.mkv"))
+    film = Arriving(folder / "clip.mkv")
+    assert film.arrive_and_work(0.6) == []
+    assert film.shape["early"] == "later"
+
+
+def test_sound_alone_is_encoded_later(folder: Path) -> None:
+    tone = folder / "tone.m4a"
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=60", "-movflags", "+faststart", str(tone))
+    film = Arriving(tone)
+    assert film.arrive_and_work(0.6) == [Job.Kind.EARLY]
+    assert film.shape["early"] == "later"
+    assert film.shape["error"] is None
+
+
+def test_it_can_be_switched_off(clip: Path, settings: Settings) -> None:
+    settings.EARLY_ENCODING = False
+    film = Arriving(clip)
+    assert film.arrive_and_work(0.9) == []
+    assert film.shape["early"] is None
+
+
+def test_the_part_may_be_on_another_host(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film = Arriving(clip)
+    monkeypatch.setattr(arriving, "part_key", lambda pk: f"elsewhere/{pk}.part")
+    assert film.arrive_and_work(0.9) == []
+    film.finish()
+    work_off()
+    assert film.shape["status"] == "completed"
+
+
+def test_finished_files_go_before_those_that_arrive(clip: Path) -> None:
+    film, whole = Arriving(clip), Arriving(clip)
+    film.arrive(0.9)
+    work_off()
+    arriving.look_around()
+    whole.arrive(1)
+    finish_upload(upload_id=whole.upload.pk)
+    kinds = work_off()
+    assert kinds[-3:] == [Job.Kind.EARLY] * 3
+    assert Job.Kind.EARLY not in kinds[:-3]
+
+
+# --- The last byte ------------------------------------------------------------------------------
+
+
+def test_what_was_made_early_is_not_made_again(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film = Arriving(clip)
+    film.arrive_and_work(0.9)
+    encoded: list[int] = []
+    make_piece = encode.make_piece
+
+    def noting(*args: Any, **options: Any) -> Any:
+        encoded.append(options["number"])
+        return make_piece(*args, **options)
+
+    monkeypatch.setattr(encode, "make_piece", noting)
+    film.finish()
+    work_off()
+    assert encoded == [3]
+    shape = film.shape
+    assert (shape["status"], shape["progress_percent"], shape["early"]) == ("completed", 100, None)
+    assert shape["poster_url"]
+
+
+def test_the_result_is_that_of_the_ordinary_way(fit: Path) -> None:
+    film, plain = Arriving(fit), Arriving(fit)
+    film.arrive_and_work(0.9)
+    assert film.pieces
+    film.finish()
+    plain.arrive(1)
+    finish_upload(upload_id=plain.upload.pk)
+    work_off()
+
+    def files(arriving_file: Arriving) -> dict[str, bytes]:
+        root = store().path(hls_folder(arriving_file.media_id))
+        found = (path for path in root.rglob("*") if path.is_file())
+        return {str(path.relative_to(root)): path.read_bytes() for path in found}
+
+    assert film.shape["status"] == plain.shape["status"] == "completed"
+    assert files(film) == files(plain)
+
+
+def test_nothing_of_the_early_work_is_left(clip: Path) -> None:
+    film = Arriving(clip)
+    film.arrive_and_work(0.9)
+    film.finish()
+    work_off()
+    assert not EarlyWork.objects.exists()
+    assert not EarlyPiece.objects.exists()
+    assert not store().path(early_folder(film.media_id)).exists()
+
+
+def test_a_silent_film_that_was_made_early_is_complete(folder: Path) -> None:
+    silent = make_clip(folder / "silent.mp4", seconds=7, sound=False)
+    data = silent.read_bytes()
+    # What follows the last frame is of no use for it, but it is still awaited.
+    (folder / "padded.mp4").write_bytes(data + b"\0\0\x40\0free" + bytes(0x3FF8))
+    film = Arriving(folder / "padded.mp4")
+    film.arrive_and_work(0.99)
+    film.arrive_and_work((len(film.data) - 1) / len(film.data))
+    assert film.pieces == [0, 1]
+    assert film.shape["status"] == "uploading"
+    film.finish()
+    work_off()
+    assert film.shape["status"] == "completed"
+    assert Rendition.objects.get().segments.count() == 2
+
+
+def test_pieces_that_wait_become_ordinary_ones(clip: Path) -> None:
+    film = Arriving(clip)
+    film.arrive(0.9)
+    work_off()
+    arriving.look_around()
+    waiting = set(Job.objects.filter(state="queued").values_list("pk", flat=True))
+    assert len(waiting) == 3
+    film.finish()
+    work_off(kinds=[Job.Kind.INGEST, Job.Kind.EARLY])
+    jobs = Job.objects.filter(pk__in=waiting)
+    assert {job.kind for job in jobs} == {Job.Kind.LADDER}
+
+
+def test_a_piece_that_is_being_made_at_the_last_byte_counts(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Arriving(clip)
+    film.arrive_and_work(0.6)
+    film.arrive(0.9)
+    claim = claim_job(worker="slow")
+    assert claim is not None
+    assert claim.job.args == {"piece": 2}
+    make_piece = encode.make_piece
+
+    def meanwhile(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(encode, "make_piece", make_piece)
+        made = make_piece(*args, **options)
+        film.finish()
+        work_off(kinds=[Job.Kind.INGEST])
+        assert not Segment.objects.filter(number=2, rendition__kind="video").exists()
+        return made
+
+    monkeypatch.setattr(encode, "make_piece", meanwhile)
+    worker.do_job(claim, encoding.perform)
+    assert Segment.objects.filter(number=2, rendition__kind="video").count() == 1
+    assert Job.objects.get(pk=claim.job.pk).state == "done"
+    assert film.early_files == []
+
+
+def test_a_file_that_moves_to_its_place_is_read_there(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Arriving(clip)
+    film.arrive_and_work(0.6)
+    film.arrive(0.9)
+    claim = claim_job(worker="slow")
+    assert claim is not None
+    make_piece = encode.make_piece
+
+    def moved_away(source: Path, **options: Any) -> Any:
+        if source.suffix == ".part":
+            film.finish()
+        return make_piece(source, **options)
+
+    monkeypatch.setattr(encode, "make_piece", moved_away)
+    worker.do_job(claim, encoding.perform)
+    assert film.pieces == [0, 1, 2]
+    work_off()
+    assert film.shape["status"] == "completed"
+
+
+def test_the_rename_of_the_pieces_may_be_interrupted(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Arriving(clip)
+    film.arrive_and_work(0.9)
+    film.finish()
+    adopt = adoption.adopt
+
+    def killed(*_args: Any) -> None:
+        monkeypatch.setattr(adoption, "adopt", adopt)
+        raise LeaseLost
+
+    monkeypatch.setattr(adoption, "adopt", killed)
+    claim = claim_job(worker="killed")
+    assert claim is not None
+    worker.do_job(claim, encoding.perform)
+    assert film.early_files == []
+    Job.objects.filter(pk=claim.job.pk).update(lease_expires_at=timezone.now())
+    requeue_expired()
+    work_off(kinds=[Job.Kind.INGEST])
+    assert Segment.objects.filter(rendition__kind="video").count() == 3
+
+
+# --- When it must not count -----------------------------------------------------------------------
+
+
+def test_another_plan_of_the_whole_file_throws_all_of_it_away(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Arriving(clip)
+    film.arrive_and_work(0.9)
+    monkeypatch.setattr(adoption, "is_same_cut", lambda *_: False)
+    film.finish()
+    kinds = work_off()
+    assert kinds.count(Job.Kind.LADDER) + kinds.count(Job.Kind.LEAD) == 3
+    assert film.shape["status"] == "completed"
+    assert film.early_files == []
+    assert not EarlyWork.objects.exists()
+
+
+def test_pictures_that_turn_out_not_to_be_fit_change_the_plan(fit: Path, folder: Path) -> None:
+    plan = plan_clip(fit, folder).plan
+    assert plan.video is not None
+    assert is_same_cut(plan, plan)
+    encoded = tuple(replace(rung, is_copy=False) for rung in plan.video.rungs)
+    assert not is_same_cut(plan, replace(plan, video=replace(plan.video, rungs=encoded)))
+    moved = (plan.video.bounds[0] + 1, *plan.video.bounds[1:])
+    assert not is_same_cut(plan, replace(plan, video=replace(plan.video, bounds=moved)))
+
+
+def test_how_rungs_are_encoded_is_no_other_cut(clip: Path, folder: Path) -> None:
+    plan = plan_clip(clip, folder).plan
+    assert plan.video is not None
+    finer = tuple(replace(rung, crf=1.0, init=b"") for rung in plan.video.rungs)
+    assert is_same_cut(plan, replace(plan, video=replace(plan.video, rungs=finer)))
+
+
+def test_whether_pictures_are_fit_is_known_from_the_second_keyframe_on(folder: Path) -> None:
+    sparse = make_clip(
+        folder / "sparse.mp4", seconds=18, size="426x240", codec="libx264", keyframes=60
+    )
+    film = Arriving(sparse)
+    film.arrive_and_work(0.2)
+    assert film.shape["early"] is None
+    film.arrive_and_work(0.6)
+    assert film.shape["early"] == "begun"
+
+
+def test_a_piece_that_cannot_be_made_ends_the_early_work_and_nothing_else(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Arriving(clip)
+    film.arrive(0.6)
+    work_off()
+    with monkeypatch.context() as patch:
+        patch.setattr(encode, "make_piece", fail)
+        arriving.look_around()
+        assert work_off() == [Job.Kind.EARLY]
+    assert film.shape["early"] == "later"
+    assert film.shape["status"] == "uploading"
+    film.finish()
+    work_off()
+    assert film.shape["status"] == "completed"
+
+
+def fail(*_args: Any, **_options: Any) -> Any:
+    raise ToolFailed("no")
+
+
+def test_bytes_that_were_lost_take_with_them_what_was_made_of_them(clip: Path) -> None:
+    film = Arriving(clip)
+    film.arrive_and_work(0.9)
+    claim = claim_upload(
+        actor=film.owner, upload_id=film.upload.pk, offset_bytes=int(0.9 * len(film.data))
+    )
+    uploads.rewind(claim, to_bytes=100)
+    assert film.early_files == []
+    assert not EarlyWork.objects.exists()
+    film.arrive_and_work(0.9)
+    film.finish()
+    work_off()
+    assert film.shape["status"] == "completed"
+
+
+# --- Endings --------------------------------------------------------------------------------------
+
+
+def left_of(film: Arriving) -> list[Path]:
+    roots = [hls_folder(film.media_id), "uploads", "videos", ".work"]
+    return [path for root in roots for path in (store().root / root).rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("ending", ["terminate", "delete", "expire"])
+def test_an_upload_that_ends_leaves_nothing(clip: Path, ending: str) -> None:
+    film = Arriving(clip)
+    film.arrive_and_work(0.6)
+    film.arrive(0.9)
+    end(film, ending)
+    assert work_off() == []
+    assert left_of(film) == []
+    assert not EarlyPiece.objects.exists()
+
+
+@pytest.mark.parametrize("ending", ["terminate", "delete", "expire"])
+def test_an_upload_that_ends_while_a_piece_is_made_leaves_nothing(
+    clip: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Arriving(clip)
+    film.arrive_and_work(0.6)
+    film.arrive(0.9)
+    claim = claim_job(worker="slow")
+    assert claim is not None
+    make_piece = encode.make_piece
+
+    def meanwhile(*args: Any, **options: Any) -> Any:
+        made = make_piece(*args, **options)
+        end(film, ending)
+        return made
+
+    monkeypatch.setattr(encode, "make_piece", meanwhile)
+    worker.do_job(claim, encoding.perform)
+    assert left_of(film) == []
+    assert not Job.objects.exists()
+
+
+def end(film: Arriving, ending: str) -> None:
+    if ending == "terminate":
+        uploads.terminate_upload(actor=film.owner, upload_id=film.upload.pk)
+    elif ending == "expire":
+        Upload.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+        upload_sweeps.expire_uploads()
+    else:
+        deletion.delete_media(actor=film.owner, media_id=film.media_id)
+        upload_sweeps.expire_uploads()
+
+
+def test_a_worker_that_was_killed_is_made_up_for(clip: Path) -> None:
+    film = Arriving(clip)
+    film.arrive(0.6)
+    work_off()
+    arriving.look_around()
+    claim = claim_job(worker="killed")
+    assert claim is not None
+    film.arrive(0.9)
+    Job.objects.filter(pk=claim.job.pk).update(lease_expires_at=timezone.now())
+    requeue_expired()
+    work_off()
+    assert film.pieces == [0, 1, 2]
