@@ -25,6 +25,7 @@ export type Progress = Pick<
   Video,
   | "status"
   | "progress_percent"
+  | "early"
   | "duration"
   | "width"
   | "height"

@@ -241,7 +241,7 @@ function Running({ state }: { state: Queue }) {
 }
 
 /** Kinds that are done piece by piece say which one it is. */
-const IN_PIECES = ["lead", "ladder"];
+const IN_PIECES = ["lead", "ladder", "early"];
 
 function waiting(job: Job): ComponentChildren {
   const seconds = job.queue?.begins_at ? (Date.parse(job.queue.begins_at) - Date.now()) / 1000 : 0;

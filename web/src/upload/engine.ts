@@ -18,6 +18,7 @@ const MEND_AFTER_MS = 10_000;
 
 const uploads = new Map<string, tus.Upload>();
 const speeds = new Map<string, Speed>();
+const followed = new Map<string, () => void>();
 
 // --- Files that come in ----------------------------------------------------------------------
 
@@ -135,7 +136,10 @@ async function learnVideo(item: Signal<Item>, url: string | null): Promise<void>
   if (!url || item.value.videoId) return;
   try {
     const state = await api.get<UploadState>(new URL(url, location.href).pathname);
-    if (state.video_id && !item.value.videoId) change(item, { videoId: state.video_id });
+    if (state.video_id && !item.value.videoId) {
+      change(item, { videoId: state.video_id });
+      follow(item, state.video_id);
+    }
     if (state.offset > item.value.sent) change(item, { resumedAt: state.offset });
   } catch {
     // It is asked again when the last byte has arrived.
@@ -146,7 +150,6 @@ async function arrived(item: Signal<Item>, upload: tus.Upload): Promise<void> {
   change(item, { stage: "arrived", sent: item.value.file.size, speed: 0 });
   pump();
   await learnVideo(item, upload.url);
-  if (item.value.videoId) follow(item, item.value.videoId);
 }
 
 function broken(item: Signal<Item>, error: Error | tus.DetailedError): void {
@@ -200,6 +203,7 @@ export function remove(item: Signal<Item>): void {
   items.value = items.value.filter((each) => each !== item);
   uploads.delete(item.value.key);
   speeds.delete(item.value.key);
+  unfollow(item);
 }
 
 addEventListener("online", () => {
@@ -212,17 +216,24 @@ addEventListener("beforeunload", (event) => {
 
 // --- What is made of them ---------------------------------------------------------------------
 
+/** From the first byte on: encoding may begin while the file still arrives. */
 function follow(item: Signal<Item>, videoId: string): void {
   const hear = (made: Progress) => {
     change(item, { made: { ...item.value.made, ...made } });
     if (isPlayable(item.value.made)) void publish(item);
-    if (made.status === "completed" || hasFailed(made)) stop();
+    if (made.status === "completed" || hasFailed(made)) unfollow(item);
   };
   const stop = live.follow(`media:${videoId}`, {
     onSnapshot: (data) => hear(data as Progress),
     onMessage: ({ type, data }) => type === "media.progress" && hear(data as Progress),
     onRefused: (_code, detail) => change(item, { trouble: detail }),
   });
+  followed.set(item.value.key, stop);
+}
+
+function unfollow(item: Signal<Item>): void {
+  followed.get(item.value.key)?.();
+  followed.delete(item.value.key);
 }
 
 function same(one: Details, other: Details): boolean {

@@ -183,6 +183,39 @@ function DetailsForm({ item }: { item: Signal<Item> }) {
   );
 }
 
+/** What is done with a file while it is still sent: some is encoded already, or why nothing is. */
+function Early({ item }: { item: Item }) {
+  const { made, file } = item;
+  switch (made?.status === "uploading" ? made.early : null) {
+    case "begun": {
+      const percent = Math.floor(made?.progress_percent ?? 0);
+      return (
+        <div class="row-early" data-early="begun">
+          <p class="making-title">Encoding has begun while it uploads</p>
+          <div class="row-bar">
+            <progress class="bar" max={100} value={percent} aria-label={`Encoding of ${file.name}`} />
+            <span class="row-percent">{percent} %</span>
+          </div>
+        </div>
+      );
+    }
+    case "index-at-end":
+      return (
+        <p class="making-title" data-early="index-at-end">
+          This file keeps its index at its end: encoding begins when all of it is here.
+        </p>
+      );
+    case "later":
+      return (
+        <p class="making-title" data-early="later">
+          Encoding begins when all of it is here.
+        </p>
+      );
+    default:
+      return null;
+  }
+}
+
 export function UploadRow({ item }: { item: Signal<Item> }) {
   const now = item.value;
   const { stage, file, made } = now;
@@ -208,6 +241,7 @@ export function UploadRow({ item }: { item: Signal<Item> }) {
           <span class="row-percent">{percent} %</span>
         </div>
       )}
+      {!isBad && stage !== "arrived" && <Early item={now} />}
       {stage === "arrived" && !isBad && <Making made={made} />}
       {!isBad && <DetailsForm item={item} />}
     </li>
