@@ -1,12 +1,13 @@
 """The feed while others post, hide and delete, and after a while without a connection."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import WebSocketRoute, expect
 
-from tests.browser.test_who_sees import change
+from tests.browser.test_who_sees import change, upload
 from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
@@ -77,3 +78,21 @@ def test_who_was_cut_off_is_offered_what_is_new_and_loses_what_is_gone(
     expect(card(guest, new)).to_be_visible()
     expect(card(guest, kept)).to_be_visible()
     expect(guest.page.get_by_role("button", name="new post")).to_have_count(0)
+
+
+def test_a_post_whose_video_is_deleted_says_so(
+    visit: Callable[..., Visitor], make_clip: Callable[..., Path]
+) -> None:
+    ana = visit().join()
+    upload(ana, make_clip("short-lived.mp4", seconds=2, size="320x180"))
+    expect(ana.row("short-lived.mp4").get_by_text("Posted")).to_be_visible(timeout=30_000)
+    ana.page.goto("/videos")
+    ana.page.get_by_role("button", name="Delete short-lived").click()
+    ana.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(ana.page.get_by_text("is deleted")).to_be_visible()
+    ana.page.goto("/")
+    link = ana.page.get_by_role("link", name="A post whose video is gone").first
+    expect(link).to_be_visible()
+    assert ana.violations() == []
+    link.click()
+    expect(ana.page.get_by_role("heading", name="A post whose video is gone")).to_be_visible()

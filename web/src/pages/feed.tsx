@@ -10,6 +10,7 @@ import { Age, Avatar, PageTitle } from "../parts/basics.tsx";
 import { count, counted, plural } from "../parts/format.ts";
 import { Speech, UploadIcon } from "../parts/icons.tsx";
 import { LikeButton, setLikes } from "../parts/like.tsx";
+import { postTitle } from "../parts/post-title.ts";
 import { Poster } from "../parts/poster.tsx";
 import { toast } from "../parts/toasts.tsx";
 import { isComingBack } from "../router.ts";
@@ -169,10 +170,10 @@ function useLiveCard(post: Post) {
 function Card({ post }: { post: Post }) {
   const card = useLiveCard(post);
   const video = post.videos[0];
-  const title = video?.title || video?.filename || post.text.slice(0, 80) || "Untitled";
+  const title = postTitle(post, video);
   const link = (
     <a class="card-link" href={`/p/${post.id}`}>
-      {video ? title : post.text}
+      {video ? title : post.text || title}
     </a>
   );
   return (

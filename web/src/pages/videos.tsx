@@ -8,8 +8,9 @@ import { useTopic } from "../live/index.ts";
 import type { WireMessage } from "../live/topic.ts";
 import { Age, Busy, PageTitle } from "../parts/basics.tsx";
 import { Confirm } from "../parts/confirm.tsx";
+import { EditVideo } from "../parts/edit.tsx";
 import { bytes } from "../parts/format.ts";
-import { Bin, FilmIcon, Lock, UploadIcon } from "../parts/icons.tsx";
+import { Bin, FilmIcon, Lock, Pen, UploadIcon } from "../parts/icons.tsx";
 import { Poster, StatusChip } from "../parts/poster.tsx";
 import { queueWords } from "../parts/queue-words.ts";
 import { isComing, reEncodeWords } from "../parts/re-encode-words.ts";
@@ -57,6 +58,11 @@ function hear({ type, data }: WireMessage): void {
   );
 }
 
+function replace(changed: OwnVideo): void {
+  videos.value =
+    videos.value?.map((video) => (video.video_id === changed.video_id ? changed : video)) ?? null;
+}
+
 async function destroy(video: Video): Promise<void> {
   try {
     await api.delete(`/api/videos/${video.video_id}/`);
@@ -87,49 +93,58 @@ function SeenBy({ video: { visibility, is_shown_in_post } }: { video: OwnVideo }
 
 function VideoItem({ video }: { video: OwnVideo }) {
   const [isAsking, setAsking] = useState(false);
+  const [isEditing, setEditing] = useState(false);
   const name = video.title || video.filename;
   const words = queueWords(video.status, video.queue);
   const anew = video.status === "completed" ? reEncodeWords(video.re_encode) : "";
   return (
-    <li class="panel video-item" data-video={video.video_id} data-status={video.status}>
-      <a href={`/v/${video.video_id}`} tabIndex={-1} aria-hidden="true">
-        <Poster video={video} isSmall />
-      </a>
-      <div class="about">
-        <h2>
-          <a href={`/v/${video.video_id}`}>{name}</a>
-        </h2>
-        <p class="facts">
-          <StatusChip video={video} />
-          <span>
-            <Age of={video.created_at} />
-          </span>
-          {video.size_bytes ? <span>{bytes(video.size_bytes)}</span> : null}
-          <SeenBy video={video} />
-        </p>
-        {video.status === "failed" && (
-          <p class="reason">{video.error?.detail ?? "It could not be used."}</p>
-        )}
-        {words && <p class="making-title">{words}</p>}
-        {anew && <p class="making-title">{anew}</p>}
-        {(video.status === "processing" || isComing(video.re_encode)) && (
-          <progress
-            class="bar"
-            max={100}
-            value={video.re_encode?.progress_percent ?? video.progress_percent}
-            aria-label={`Encoding ${name}`}
+    <li data-video={video.video_id} data-status={video.status}>
+      <div class="panel video-item">
+        <a href={`/v/${video.video_id}`} tabIndex={-1} aria-hidden="true">
+          <Poster video={video} isSmall />
+        </a>
+        <div class="about">
+          <h2>
+            <a href={`/v/${video.video_id}`}>{name}</a>
+          </h2>
+          <p class="facts">
+            <StatusChip video={video} />
+            <span>
+              <Age of={video.created_at} />
+            </span>
+            {video.size_bytes ? <span>{bytes(video.size_bytes)}</span> : null}
+            <SeenBy video={video} />
+          </p>
+          {video.status === "failed" && (
+            <p class="reason">{video.error?.detail ?? "It could not be used."}</p>
+          )}
+          {words && <p class="making-title">{words}</p>}
+          {anew && <p class="making-title">{anew}</p>}
+          {(video.status === "processing" || isComing(video.re_encode)) && (
+            <progress
+              class="bar"
+              max={100}
+              value={video.re_encode?.progress_percent ?? video.progress_percent}
+              aria-label={`Encoding ${name}`}
+            />
+          )}
+        </div>
+        <div class="row-actions">
+          <WorkActions
+            video={video}
+            onChange={(news) => hear({ type: "media.progress", data: news })}
           />
-        )}
+          <button type="button" class="button small quiet" onClick={() => setEditing(true)}>
+            <Pen size={16} /> Edit<span class="visually-hidden"> {name}</span>
+          </button>
+          <button type="button" class="button small quiet discard" onClick={() => setAsking(true)}>
+            <Bin size={16} /> Delete<span class="visually-hidden"> {name}</span>
+          </button>
+        </div>
       </div>
-      <div class="row-actions">
-        <WorkActions
-          video={video}
-          onChange={(news) => hear({ type: "media.progress", data: news })}
-        />
-        <button type="button" class="button small quiet discard" onClick={() => setAsking(true)}>
-          <Bin size={16} /> Delete<span class="visually-hidden"> {name}</span>
-        </button>
-      </div>
+      {isEditing && (
+        <EditVideo video={video} onSaved={replace} onClose={() => setEditing(false)} />
+      )}
       {isAsking && (
         <Confirm
           title="Delete this video?"

@@ -7,12 +7,16 @@ import { useTopic } from "../live/index.ts";
 import type { WireMessage } from "../live/topic.ts";
 import { Age, Avatar, Blank, Busy, PageTitle } from "../parts/basics.tsx";
 import { Comments } from "../parts/comments.tsx";
-import { LinkIcon } from "../parts/icons.tsx";
+import { Confirm } from "../parts/confirm.tsx";
+import { EditPost } from "../parts/edit.tsx";
+import { Bin, LinkIcon, Pen } from "../parts/icons.tsx";
 import { LikeButton, likesOf, setLikes } from "../parts/like.tsx";
 import { Making } from "../parts/making.tsx";
+import { postTitle } from "../parts/post-title.ts";
 import { toast } from "../parts/toasts.tsx";
 import { useLiveVideo } from "../parts/use-video.ts";
 import { Screen } from "../player/player.tsx";
+import { navigate } from "../router.ts";
 import { me } from "../session.ts";
 import { NotFound } from "./not-found.tsx";
 
@@ -59,7 +63,7 @@ function useLivePost(id: string) {
     setLikes(id, { likes: whole.likes, liked: whole.liked ?? likesOf(id).value.liked });
     amend((old) => ({
       ...old,
-      post: { ...old.post, text: whole.text, comments: whole.comments },
+      post: { ...old.post, text: whole.text, visibility: whole.visibility, comments: whole.comments },
       comments: merged(old.comments, whole.comments_page ?? []),
     }));
   };
@@ -93,7 +97,8 @@ function useLivePost(id: string) {
     }
   };
   useTopic(state ? `post:${id}` : null, { onSnapshot: takeWhole, onMessage: hear }, state?.post.version);
-  return { state, refusal, addComment, more };
+  const change = (post: Post) => amend((old) => ({ ...old, post: { ...old.post, ...post } }));
+  return { state, refusal, addComment, change, more };
 }
 
 async function copyLink(): Promise<void> {
@@ -106,12 +111,12 @@ async function copyLink(): Promise<void> {
 }
 
 export default function WatchPost({ id }: { id: string }) {
-  const { state, refusal, addComment, more } = useLivePost(id);
+  const { state, refusal, addComment, change, more } = useLivePost(id);
   const [video, isGone] = useLiveVideo(state?.post.videos?.[0] ?? null);
   if (refusal) return <Refused error={refusal} />;
   if (!state) return <Busy label="Loading the post" />;
   const { post, comments, next } = state;
-  const title = video?.title || video?.filename || post.text.slice(0, 80) || "Post";
+  const title = postTitle(post, video);
   return (
     <div class="content watch">
       {video && !isGone && <Screen video={video} />}
@@ -132,6 +137,7 @@ export default function WatchPost({ id }: { id: string }) {
               <button type="button" class="button" onClick={() => void copyLink()}>
                 <LinkIcon /> Copy link
               </button>
+              {me.value?.id === post.author.id && <OwnPost post={post} onSaved={change} />}
             </div>
           </div>
           {post.text && post.text !== title && <p class="caption">{post.text}</p>}
@@ -147,6 +153,43 @@ export default function WatchPost({ id }: { id: string }) {
         />
       </div>
     </div>
+  );
+}
+
+/** What its author can do with a post. */
+function OwnPost({ post, onSaved }: { post: Post; onSaved(post: Post): void }) {
+  const [asks, setAsks] = useState<"nothing" | "edit" | "delete">("nothing");
+  const close = () => setAsks("nothing");
+  const destroy = async () => {
+    try {
+      await api.delete(`/api/posts/${post.id}/`);
+      toast("The post is deleted. What it showed is still among your videos.");
+      navigate("/");
+    } catch (error) {
+      toast(explain(error));
+    }
+  };
+  return (
+    <>
+      <button type="button" class="button" onClick={() => setAsks("edit")}>
+        <Pen /> Edit
+      </button>
+      <button type="button" class="button discard" onClick={() => setAsks("delete")}>
+        <Bin /> Delete
+      </button>
+      {asks === "edit" && <EditPost post={post} onSaved={onSaved} onClose={close} />}
+      {asks === "delete" && (
+        <Confirm
+          title="Delete this post?"
+          text="Its likes and comments will be gone for good. What it shows stays among your videos."
+          action="Delete"
+          onAnswer={(isYes) => {
+            close();
+            if (isYes) void destroy();
+          }}
+        />
+      )}
+    </>
   );
 }
 

@@ -41,6 +41,7 @@ export const Play = icon(<path d="M8 5.3v13.4L18.6 12Z" />);
 export const Pause = icon(<path d="M8.5 5.5v13m7-13v13" />);
 export const Cross = icon(<path d="m6.5 6.5 11 11m0-11-11 11" />);
 export const Bin = icon(<path d="M4.8 7h14.4M9.5 7V5.2c0-.5.4-.9.9-.9h3.2c.5 0 .9.4.9.9V7m2.9 0-.7 11a1.6 1.6 0 0 1-1.6 1.5H8.9A1.6 1.6 0 0 1 7.3 18L6.6 7m3.6 4v4.6m3.6-4.6v4.6" />);
+export const Pen = icon(<path d="m5 19 .9-3.8L15.6 5.5a2 2 0 0 1 2.9 2.9l-9.7 9.7L5 19Zm8.9-11.8 2.9 2.9" />);
 export const Again = icon(<path d="M19.2 12a7.2 7.2 0 1 1-2.2-5.2L19.2 9m0-4.6V9h-4.6" />);
 export const Door = icon(<path d="M13.5 4.5H7a1.5 1.5 0 0 0-1.5 1.5v12A1.5 1.5 0 0 0 7 19.5h6.5M11 12h9.5m0 0-3.4-3.4m3.4 3.4-3.4 3.4" />);
 export const Lock = icon(

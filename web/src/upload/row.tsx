@@ -1,7 +1,7 @@
 /** One file on its way: what has arrived, what is being made, and what it will be called. */
 
 import type { Signal } from "@preact/signals";
-import type { Visibility } from "../api/types.ts";
+import { DetailsFields, whoSees } from "../parts/details.tsx";
 import { bytes, roughly } from "../parts/format.ts";
 import { Again, Alert, Check, Cross, Pause, Play } from "../parts/icons.tsx";
 import { Making } from "../parts/making.tsx";
@@ -78,29 +78,17 @@ function watchAddress({ postId, videoId }: Item): string {
   return postId ? `/p/${postId}` : `/v/${videoId}`;
 }
 
-const CHOICES: [Visibility, string][] = [
-  ["public", "Everyone"],
-  ["unlisted", "Everyone with the link"],
-  ["private", "Only you"],
-];
-
 /** What the choice means, said before it takes effect. */
-function whoSees(item: Item): string {
+function hintOf(item: Item): string {
   const { details: { visibility, share }, saved } = item;
   const when = !saved ? "When it plays" : isDirty(item) ? "Once saved" : "Now";
-  const then = {
-    public: `everybody can watch it${share ? " and finds it on the front page" : ""}.`,
-    unlisted: "whoever has the link can watch it.",
-    followers: "your followers can watch it.",
-    private: "only you can watch it.",
-  }[visibility];
-  return `${when}, ${then}${saved || visibility === "private" ? "" : " Until then, only you can."}`;
+  const until = saved || visibility === "private" ? "" : " Until then, only you can.";
+  return `${when}, ${whoSees(visibility, share)}${until}`;
 }
 
 function DetailsForm({ item }: { item: Signal<Item> }) {
   const { key, details, saved, postId, isSaving, isUnsaved, isEditing, made } = item.value;
   const set = (part: Partial<Details>) => change(item, { details: { ...details, ...part } });
-  const id = (name: string) => `${name}-${key.replace(/\W+/g, "-")}`;
   const onFocusOut = (event: FocusEvent) => {
     if ((event.currentTarget as Element).contains(event.relatedTarget as Node | null)) return;
     change(item, { isEditing: false });
@@ -117,47 +105,13 @@ function DetailsForm({ item }: { item: Signal<Item> }) {
         if (isPlayable(item.value.made)) void publish(item, true);
       }}
     >
-      <div class="field">
-        <label for={id("title")}>Title</label>
-        <input
-          class="input"
-          id={id("title")}
-          maxLength={200}
-          value={details.title}
-          onInput={(event) => set({ title: event.currentTarget.value })}
-        />
-      </div>
-      <div class="field">
-        <label for={id("who")}>Who can see it</label>
-        <select
-          class="input"
-          id={id("who")}
-          aria-describedby={id("who-hint")}
-          value={details.visibility}
-          onChange={(event) => set({ visibility: event.currentTarget.value as Visibility })}
-        >
-          {CHOICES.map(([value, label]) => (
-            <option key={value} value={value}>
-              {label}
-            </option>
-          ))}
-        </select>
-      </div>
-      <p class="hint wide" id={id("who-hint")}>
-        {whoSees(item.value)}
-      </p>
-      <div class="field wide">
-        <label for={id("text")}>Caption</label>
-        <textarea
-          class="input"
-          id={id("text")}
-          maxLength={5000}
-          value={details.text}
-          placeholder="What is it about?"
-          disabled={!details.share}
-          onInput={(event) => set({ text: event.currentTarget.value })}
-        />
-      </div>
+      <DetailsFields
+        id={`details-${key.replace(/\W+/g, "-")}`}
+        details={details}
+        onChange={set}
+        hint={hintOf(item.value)}
+        isCaptionOff={!details.share}
+      />
       <div class="wide details-foot">
         {postId ? (
           <span class="chip good">

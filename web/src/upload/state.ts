@@ -1,7 +1,8 @@
 /** What the page knows about the uploads of this visit. Signals only: the header shows it too. */
 
 import { computed, signal, type Signal } from "@preact/signals";
-import type { Progress, Visibility } from "../api/types.ts";
+import type { Progress } from "../api/types.ts";
+import type { Details as Said } from "../parts/details.tsx";
 
 /**
  *     waiting ──▶ sending ◀──▶ paused         arrived ──▶ (what the server makes of it: `made`)
@@ -11,10 +12,7 @@ import type { Progress, Visibility } from "../api/types.ts";
  */
 export type Stage = "waiting" | "sending" | "paused" | "broken" | "refused" | "arrived";
 
-export interface Details {
-  title: string;
-  text: string;
-  visibility: Visibility;
+export interface Details extends Said {
   share: boolean;
 }
 
