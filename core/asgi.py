@@ -3,9 +3,10 @@
     websocket  /ws/             realtime
     http       /api/uploads…    media.upload_app     bytes that come in, as they come
     http       /hls/…           media.delivery_app   bytes that go out, held until they exist
+    http       /worker/…        media.worker_app     remote workers: claims that are held, segments
     http       all else         Django
 
-The two plain ASGI applications stand beside Django because Django reads a whole body before a
+The plain ASGI applications stand beside Django because Django reads a whole body before a
 view runs, and a held request would occupy one of its threads. What all of them have in common
 (request ids, pages of other origins) is wrapped around them here.
 """
@@ -30,6 +31,7 @@ from core.server.handler import PooledASGIHandler  # noqa: E402
 from media.delivery_app import application as _delivery  # noqa: E402
 from media.upload_app import application as _upload  # noqa: E402
 from media.upload_app import takes_bytes  # noqa: E402
+from media.worker_app import application as _workers  # noqa: E402
 from realtime.routing import websocket  # noqa: E402
 
 _django = PooledASGIHandler(threads=settings.REQUEST_THREADS)
@@ -52,6 +54,8 @@ async def _route(scope: Scope, receive: Receive, send: Send) -> Any:
             return await _upload(scope, receive, send)
         case "http" if scope["path"].startswith("/hls/"):
             return await _delivery(scope, receive, send)
+        case "http" if scope["path"].startswith("/worker/"):
+            return await _workers(scope, receive, send)
         case _:
             return await _django(scope, receive, send)
 

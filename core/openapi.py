@@ -18,6 +18,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 
 from core.openapi_bytes import PATHS
+from core.openapi_workers import PATHS as WORKER_PATHS
 from core.problems import CONTENT_TYPE
 from core.routes import either_way
 
@@ -79,7 +80,9 @@ def only_with_slash(endpoints: list[Endpoint], **_: Any) -> list[Endpoint]:
 
 def complete(result: Schema, **_: Any) -> Schema:
     """Add what is not a DRF view, and errors to everything (POSTPROCESSING_HOOKS)."""
-    result["paths"] = dict(sorted({**result["paths"], **json.loads(json.dumps(PATHS))}.items()))
+    result["paths"] = dict(
+        sorted({**result["paths"], **json.loads(json.dumps(PATHS | WORKER_PATHS))}.items())
+    )
     result["components"].setdefault("schemas", {})["Problem"] = PROBLEM
     error = {
         "description": "An error, as problem details.",

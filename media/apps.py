@@ -25,6 +25,7 @@ class MediaConfig(AppConfig):
             forecasts,
             plans,
             queue,
+            remote_calls,
             upload_sweeps,
         )
         from users.services import forget_expired
@@ -40,4 +41,5 @@ class MediaConfig(AppConfig):
         hooks.every(arriving.LOOK_SECONDS, "arriving files", arriving.look_around)
         hooks.every(queue.TELL_SECONDS, "queue", queue.teller.tell)
         hooks.every(forecasts.FORECAST_SECONDS, "forecasts", forecasts.forecast_media)
+        hooks.every(remote_calls.FORGET_SECONDS, "nonces", remote_calls.forget_nonces)
         hooks.every(SESSION_SWEEP_SECONDS, "expired sessions", forget_expired)

@@ -1,4 +1,4 @@
-"""The lives of an upload, a media file, a plan and a job.
+"""The lives of an upload, a media file, a plan, a job and a server.
 
 An upload:
 
@@ -27,6 +27,12 @@ A job:
        ├─ again ──┼──▶ failed
        │          └──▶ cancelled ◀── queued
        └─ retried by a person: failed, cancelled
+
+A server (a remote worker), which an admin moves as they like:
+
+    active ◀──▶ draining      finishes what it has, gets nothing more
+       ▲            ▲
+       └──▶ disabled ◀──┘     its jobs are taken away, its requests refused
 """
 
 from core.states import StateMachine
@@ -68,5 +74,13 @@ JOB = StateMachine(
         "done": frozenset(),
         "failed": frozenset({"queued"}),
         "cancelled": frozenset({"queued"}),
+    }
+)
+
+SERVER = StateMachine(
+    {
+        "active": frozenset({"draining", "disabled"}),
+        "draining": frozenset({"active", "disabled"}),
+        "disabled": frozenset({"active", "draining"}),
     }
 )

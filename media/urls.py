@@ -1,7 +1,7 @@
 """Routes of uploads, videos and the work on them."""
 
 from core.routes import either_way
-from media.views import jobs, videos
+from media.views import jobs, servers, videos
 
 _VIDEO = "api/videos/<uuid:video_id>/"
 
@@ -19,4 +19,12 @@ urlpatterns = [
     *either_way("api/jobs/<uuid:job_id>/", jobs.JobView.as_view(), name="job"),
     *either_way("api/jobs/<uuid:job_id>/retry/", jobs.RetryJob.as_view(), name="job-retry"),
     *either_way("api/jobs/<uuid:job_id>/cancel/", jobs.CancelJob.as_view(), name="job-cancel"),
+    *either_way("admin/servers/", servers.Servers.as_view(), name="servers"),
+    *either_way(
+        "admin/servers/health-check/", servers.CheckServers.as_view(), name="servers-check"
+    ),
+    *either_way("admin/servers/<uuid:server_id>/", servers.ServerView.as_view(), name="server"),
+    *either_way(
+        "admin/servers/<uuid:server_id>/key/", servers.RotateKey.as_view(), name="server-key"
+    ),
 ]

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from django.utils.module_loading import import_string
 
 from core.logging import request_id
-from media.ffmpeg.errors import FFmpegError, UnreadableMedia
 from media.ffmpeg.run import ended_by
-from media.jobs.claim import Claim, LeaseLost, Stopping, claim_job
+from media.jobs.claim import Claim, LeaseLost, claim_job
 from media.jobs.heartbeat import Heartbeat
 from media.store import store
+from media.workshop.endings import see_through
 
 logger = logging.getLogger(__name__)
 
@@ -31,41 +31,22 @@ def do_job(claim: Claim, perform: Perform) -> None:
     token = request_id.set(f"job-{claim.job.pk}")
     about = {"job": str(claim.job.pk), "kind": claim.job.kind}
     try:
-        _perform(claim, perform, about)
+        see_through(
+            claim, lambda: _perform(claim, perform), is_disk_full=_is_disk_full, about=about
+        )
     except LeaseLost:
         logger.info("job is not ours any more", extra=about)
     finally:
         request_id.reset(token)
 
 
-def _perform(claim: Claim, perform: Perform, about: dict[str, str]) -> None:
-    try:
-        claim.check()
-        with ended_by(claim.check):
-            perform(claim)
-        if not claim.is_finished:
-            with claim.recording():
-                claim.finish()
-    except LeaseLost:
-        raise
-    except Stopping:
-        claim.hand_back()
-    except UnreadableMedia as error:
-        claim.give_up(error.code, error.detail)
-    except Exception as error:
-        if claim.is_stopping:
-            # Our own SIGTERM killed its process: that says nothing about the job.
-            claim.hand_back()
-        elif _is_disk_full():
-            logger.warning("no space left", exc_info=error, extra=about)
-            claim.put_off("out-of-space", "The disk of the server is full; this waits for room.")
-        elif isinstance(error, FFmpegError):
-            logger.warning("job failed", exc_info=error, extra=about)
-            claim.try_again("encoding-failed", "This part of the video could not be encoded.")
-        else:
-            # Whatever it is, the job is tried again and then shown as failed; the log has it all.
-            logger.exception("job failed for a mistake of ours", extra=about)
-            claim.try_again("internal-error", "Something went wrong on our side.")
+def _perform(claim: Claim, perform: Perform) -> None:
+    claim.check()
+    with ended_by(claim.check):
+        perform(claim)
+    if not claim.is_finished:
+        with claim.recording():
+            claim.finish()
 
 
 def _is_disk_full() -> bool:

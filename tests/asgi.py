@@ -30,10 +30,11 @@ async def ask(
     *,
     method: str = "GET",
     headers: dict[str, str] | None = None,
+    body: bytes = b"",
     address: str = "192.0.2.1",
     gone: asyncio.Event | None = None,
 ) -> Answer:
-    """One request without a body. The client hangs up when `gone` is set."""
+    """One request, its body in one piece. The client hangs up when `gone` is set."""
     url = urlsplit(path)
     scope = {
         "type": "http",
@@ -44,7 +45,7 @@ async def ask(
         "headers": [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()],
         "client": (address, 1),
     }
-    requests = [{"type": "http.request", "body": b"", "more_body": False}]
+    requests = [{"type": "http.request", "body": body, "more_body": False}]
     answer = Answer()
 
     async def receive() -> dict[str, Any]:

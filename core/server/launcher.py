@@ -27,7 +27,7 @@ def launch(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain, end the workers and return."""
     from core.asgi import application  # it sets Django up, which is done by now
-    from media.upload_app import takes_bytes
+    from media import upload_app, worker_app
     from realtime import hub
 
     supervisor = Supervisor(
@@ -49,7 +49,7 @@ def launch(
             application,
             host=host,
             port=port,
-            takes_bytes=takes_bytes,
+            takes_bytes=lambda path: upload_app.takes_bytes(path) or worker_app.takes_bytes(path),
             limits=Limits(
                 body_bytes=settings.API_BODY_MAX_BYTES, drain_seconds=settings.DRAIN_SECONDS
             ),

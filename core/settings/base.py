@@ -248,6 +248,10 @@ JOB_KEEP_DAYS = env.integer("JOB_KEEP_DAYS", 7, minimum=1)
 WORKER_PROCESSES = env.integer("WORKER_PROCESSES", 1)
 #: Ladder pieces that one worker makes at a time; what a viewer waits for has a slot of its own.
 WORKER_LADDER_SLOTS = env.integer("WORKER_LADDER_SLOTS", 1, minimum=1)
+#: How long a link works that a remote worker reads or writes by; heartbeats bring new ones.
+WORKER_LINK_SECONDS = env.integer("WORKER_LINK_SECONDS", 900, minimum=30)
+#: The largest segment or poster that a remote worker may store; a larger one is a 413.
+WORKER_OBJECT_MAX_BYTES = env.integer("WORKER_OBJECT_MAX_BYTES", 512 * MiB, minimum=1 * MiB)
 
 #: What tells idle workers that there is something to do: `background_tasks` or `celery`.
 TASK_ENGINE = env.text("TASK_ENGINE", "background_tasks")
@@ -363,6 +367,8 @@ SPECTACULAR_SETTINGS = {
         "PostVisibility": "posts.serializers.VISIBILITIES",
         "VideoKindEnum": "media.models.MediaFile.Kind",
         "VideoStatusEnum": "media.states.MEDIA.choices",
+        "StateEnum": "media.states.JOB.choices",
+        "ServerStateEnum": "media.states.SERVER.choices",
     },
 }
 

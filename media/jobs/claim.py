@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -37,22 +37,25 @@ AGED_SHARE = 0.25
 _NO_BOUND = 1_000_000
 
 
-def claim_job(*, worker: str, urgent_only: bool = False) -> "Claim | None":
+def claim_job(
+    *, worker: str, urgent_only: bool = False, kinds: Collection[str] = ()
+) -> "Claim | None":
     """Take the job that is best now, or None when there is nothing to do.
 
     Best is: the highest priority; among equals the owner with the fewest running jobs, then the
     one who was served longest ago; of that owner's the one whose turn came first. An owner with
     JOBS_PER_OWNER running jobs is passed over, and now and then what has waited for long goes
     first (docs/jobs.md). `worker` names the claimer in the row; `urgent_only` is for the slot
-    that is kept free.
+    that is kept free; `kinds` are all that the claimer can do, where it cannot do all.
     """
-    if not _something_waits(urgent_only):
+    lane = _lane(urgent_only, kinds)
+    if not _something_waits(lane):
         return None
     # A queue that is paused has only what viewers wait for; each statement looks, so that a pause
     # counts from the next claim on, in all workers.
     for _ in range(TRIES):
         with transaction.atomic():
-            job_id, was_beaten = _take_best(worker, urgent_only)
+            job_id, was_beaten = _take_best(worker, lane)
             if job_id is not None:
                 return Claim(Job.objects.select_related("media_file").get(pk=job_id))
         if not was_beaten:
@@ -61,15 +64,15 @@ def claim_job(*, worker: str, urgent_only: bool = False) -> "Claim | None":
     return None
 
 
-def _take_best(worker: str, urgent_only: bool) -> tuple[UUID | None, bool]:
+def _take_best(worker: str, lane: str) -> tuple[UUID | None, bool]:
     """The job that was taken, if any; and whether another slot was quicker somewhere."""
     was_beaten = False
-    for priority in _priorities_in_turn(urgent_only):
-        for owner_id in _owners_in_turn(priority, urgent_only):
+    for priority in _priorities_in_turn(lane):
+        for owner_id in _owners_in_turn(priority, lane):
             if not _may_have_more(owner_id, priority):
                 was_beaten = True
                 continue
-            job_id = _first_of(owner_id, priority, urgent_only)
+            job_id = _first_of(owner_id, priority, lane)
             if job_id is not None and _take(job_id, worker):
                 return job_id, was_beaten
             was_beaten = was_beaten or job_id is not None
@@ -168,23 +171,30 @@ ORDER BY turn_at LIMIT 1
 """  # noqa: S608 # the same
 
 
-def statement(template: str, urgent_only: bool) -> str:
+def _lane(urgent_only: bool, kinds: Collection[str]) -> str:
+    """The condition that keeps to what a slot may take. Kinds are names of ours, never data."""
+    names = ", ".join(f"'{Kind(kind).value}'" for kind in sorted(kinds))
+    of_kinds = f"AND kind IN ({names})" if kinds else ""
+    return f"{'AND is_urgent' if urgent_only else ''} {of_kinds}".strip()
+
+
+def statement(template: str, urgent_only: bool = False, *, lane: str | None = None) -> str:
     """One of the statements above for a slot and for this database."""
     return template.format(
-        lane="AND is_urgent" if urgent_only else "",
+        lane=_lane(urgent_only, ()) if lane is None else lane,
         now=now_sql(),
         aged=now_sql(-settings.JOB_AGEING_SECONDS),
     )
 
 
-def _something_waits(urgent_only: bool) -> bool:
+def _something_waits(lane: str) -> bool:
     """A look without any lock, so that idle slots keep nobody from writing."""
     with connection.cursor() as cursor:
-        cursor.execute(statement(_ANY, urgent_only), [])
+        cursor.execute(statement(_ANY, lane=lane), [])
         return cursor.fetchone() is not None
 
 
-def _priorities_in_turn(urgent_only: bool) -> list[int]:
+def _priorities_in_turn(lane: str) -> list[int]:
     """The priorities that wait, highest first; at times one that has waited for long before it.
 
     What viewers wait for is never passed over, so ageing has a part of the claims only when
@@ -192,10 +202,10 @@ def _priorities_in_turn(urgent_only: bool) -> list[int]:
     no sound until a backlog of hours is done.
     """
     with connection.cursor() as cursor:
-        cursor.execute(statement(_PRIORITIES, urgent_only), [])
+        cursor.execute(statement(_PRIORITIES, lane=lane), [])
         found = [int(priority) for (priority,) in cursor.fetchall()]
         if len(found) > 1 and found[0] < CRITICAL and random.random() < AGED_SHARE:  # noqa: S311
-            cursor.execute(statement(_AGED, urgent_only), [found[0]])
+            cursor.execute(statement(_AGED, lane=lane), [found[0]])
             aged = cursor.fetchone()
             if aged is not None:
                 found.insert(0, int(aged[0]))
@@ -209,9 +219,9 @@ def _bound(priority: int) -> int:
     return limit if limit and priority != WATCHED else _NO_BOUND
 
 
-def _owners_in_turn(priority: int, urgent_only: bool) -> list[str | UUID]:
+def _owners_in_turn(priority: int, lane: str) -> list[str | UUID]:
     with connection.cursor() as cursor:
-        cursor.execute(statement(_OWNERS, urgent_only), [priority, priority, _bound(priority)])
+        cursor.execute(statement(_OWNERS, lane=lane), [priority, priority, _bound(priority)])
         return [owner_id for owner_id, _running, _served in cursor.fetchall()]
 
 
@@ -235,8 +245,8 @@ def _may_have_more(owner_id: str | UUID, priority: int) -> bool:
     return running.count() < limit
 
 
-def _first_of(owner_id: str | UUID, priority: int, urgent_only: bool) -> UUID | None:
-    sql = statement(_FIRST, urgent_only)
+def _first_of(owner_id: str | UUID, priority: int, lane: str) -> UUID | None:
+    sql = statement(_FIRST, lane=lane)
     if connection.features.has_select_for_update_skip_locked:
         sql += "FOR UPDATE SKIP LOCKED"
     with connection.cursor() as cursor:

@@ -14,6 +14,7 @@ from media.jobs.claim import back_off_seconds
 from media.jobs.clock import in_seconds
 from media.jobs.queue import requeue
 from media.models import Job, WorkerBeat
+from media.models.server import PREFIX
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,8 @@ def forget_done() -> int:
 def is_leader(worker: str) -> bool:
     """Whether `worker` is the one, of those alive, that sees to the duties."""
     alive = WorkerBeat.objects.filter(beat_at__gt=in_seconds(-BEAT_MAX_AGE_SECONDS))
+    # Remote workers show life too, but do no duties.
+    alive = alive.exclude(worker__startswith=PREFIX)
     first = alive.order_by("started_at", "worker").values_list("worker", flat=True).first()
     return first == worker
 

@@ -5,6 +5,7 @@ from media.models.job import Job, QueueState, WorkerBeat
 from media.models.media_file import MediaFile, Visibility
 from media.models.plan import Plan
 from media.models.rendition import Rendition, Segment
+from media.models.server import Server, ServerClaim, ServerNonce
 from media.models.upload import Upload
 
 __all__ = [
@@ -16,6 +17,9 @@ __all__ = [
     "QueueState",
     "Rendition",
     "Segment",
+    "Server",
+    "ServerClaim",
+    "ServerNonce",
     "Upload",
     "Visibility",
     "WorkerBeat",

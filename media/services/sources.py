@@ -29,10 +29,15 @@ def source_path(media_file: MediaFile) -> Path:
 
     Raises UnreadableMedia where there is neither.
     """
+    return store().path(stored_key(media_file))
+
+
+def stored_key(media_file: MediaFile) -> str:
+    """The key of that file. Raises UnreadableMedia."""
     key = _key(media_file)
     if key is None:
         raise UnreadableMedia("source-lost", "The uploaded file is not in the store any more.")
-    return store().path(key)
+    return key
 
 
 def has_source(media_file: MediaFile) -> bool:

@@ -59,18 +59,28 @@ class Recorder:
 
 def publish_segment(shop: Workshop, made: MadeSegment, *, tolerate_damage: bool = False) -> None:
     """Check a segment against the plan and put it where the playlists say it is."""
-    if made.rung != AUDIO and not tolerate_damage and is_damaged(shop.plan, made):
+    if not tolerate_damage and is_damaged(shop.plan, made):
         raise UnexpectedOutput(f"segment {made.number} of {made.rung} has {made.frames} frames")
     shop.publish(made)
 
 
 def is_damaged(plan: Plan, made: MadeSegment) -> bool:
     """Whether a video segment has other frames than were planned."""
-    return plan.video is not None and made.frames != plan.video.frames[made.number]
+    return has_other_frames(plan, made.rung, made.number, made.frames)
+
+
+def has_other_frames(plan: Plan, rung: str, number: int, frames: int) -> bool:
+    """Whether so many frames are not what is planned for a segment; sound is not counted."""
+    return rung != AUDIO and plan.video is not None and frames != plan.video.frames[number]
 
 
 def span_of(plan: Plan, made: MadeSegment) -> tuple[float, float]:
     """From when until when a segment is shown, in seconds."""
-    planned = plan.segments(made.rung)[made.number]
+    return shown_between(plan, made.rung, made.number)
+
+
+def shown_between(plan: Plan, rung: str, number: int) -> tuple[float, float]:
+    """The same for a segment by its name."""
+    planned = plan.segments(rung)[number]
     start = planned.start_seconds
     return round(start, 3), round(start + planned.duration_seconds, 3)
