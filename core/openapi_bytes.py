@@ -67,6 +67,7 @@ _LINK = [
 ]
 _PLAN = _path("plan", {"type": "integer"})
 _RUNG = _path("rung", {"type": "string"}, "`720p`, or `audio`.")
+_BYTES_TO_SAVE = {"application/octet-stream": {"schema": {"format": "binary"}}}
 _PLAYLIST: Schema = {"application/vnd.apple.mpegurl": {"schema": {"type": "string"}}}
 
 
@@ -240,6 +241,16 @@ PATHS: dict[str, Schema] = {
         _PLAN,
         _RUNG,
         _path("number", {"type": "integer"}),
+    ),
+    "/hls/{video_id}/{signature}/{plan}/downloads/{rung}.mp4": _delivered(
+        "A rendition with the sound, to be saved",
+        "hls_download",
+        {"video/mp4": {"schema": {"format": "binary"}}},
+        _PLAN,
+        _RUNG,
+    ),
+    "/hls/{video_id}/{signature}/source": _delivered(
+        "The file as it was uploaded, to be saved", "hls_source", _BYTES_TO_SAVE
     ),
     "/api/schema/": _page("This document", "schema", "application/json"),
     "/api/asyncapi.yaml": _page("The messages of the live socket", "asyncapi", "application/yaml"),

@@ -21,6 +21,7 @@ class MediaConfig(AppConfig):
         from media.services import (
             arriving,
             deletion,
+            downloads,
             encoding,
             forecasts,
             plans,
@@ -35,6 +36,7 @@ class MediaConfig(AppConfig):
         hooks.every(deletion.SWEEP_SECONDS, "orphans", deletion.sweep_orphans)
         hooks.every(plans.SWEEP_SECONDS, "plans that are over", plans.remove_ended)
         hooks.every(deletion.FOLDERS_SECONDS, "abandoned folders", deletion.sweep_folders)
+        hooks.every(downloads.SWEEP_SECONDS, "downloads", downloads.sweep)
         hooks.every(upload_sweeps.SWEEP_SECONDS, "abandoned uploads", upload_sweeps.expire_uploads)
         hooks.every(upload_sweeps.FINISH_SECONDS, "full uploads", upload_sweeps.finish_full_uploads)
         hooks.every(upload_sweeps.PARTS_SECONDS, "orphaned parts", upload_sweeps.sweep_parts)

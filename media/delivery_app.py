@@ -33,13 +33,14 @@ from media.delivery.answers import (
     answer_whole,
     header,
 )
+from media.delivery.attachment import attachment, file_name
 from media.delivery.known import Known
 from media.delivery.waiters import Key, NoRoom, Waiters
 from media.ffmpeg.plan import AUDIO, Plan
 from media.playback import Link, is_genuine, parse
 from media.selectors import VideoNotFound
 from media.services.on_demand import SegmentNotPlanned, request_poster, request_segment
-from media.store import init_key, poster_key, segment_key, store, subtitles_key
+from media.store import download_key, init_key, poster_key, segment_key, store, subtitles_key
 from media.streams import StreamFacts
 from media.threads import in_database
 
@@ -72,6 +73,12 @@ class TooManyWaiting(Unavailable):
     """As many requests are held as may be."""
 
     code, title = "too-many-waiting", "Too many requests are waiting for videos being made."
+
+
+class DownloadExpired(Gone):
+    """The file was kept for a while, and is removed by now; ask for it once more."""
+
+    code, title = "download-expired", "This file is not kept any more; ask for it again."
 
 
 class Delivery:
@@ -134,6 +141,8 @@ class Delivery:
                 await self._init(link, facts, scope, send)
             case "0.vtt":
                 await self._subtitles(link, facts, scope, send)
+            case "download" | "source":
+                await self._file(link, facts, scope, send)
             case name:
                 try:
                     await self._object(scope, send, _key(link), _kind(link, facts))
@@ -195,6 +204,23 @@ class Delivery:
         except FileNotFoundError:
             plan = await self._plan(link)
             await answer_whole(scope, send, plan.init(link.rung), kind)
+
+    async def _file(self, link: Link, facts: StreamFacts, scope: Scope, send: Send) -> None:
+        """What somebody takes away; a link that was cut off is gone on with by ranges."""
+        is_source = link.name == "source"
+        key = facts.source_key if is_source else download_key(link.media_id, link.plan, link.rung)
+        extension = key.rpartition(".")[2]
+        title = facts.title or facts.filename.rpartition(".")[0]
+        name = file_name(title, "" if is_source else link.rung, extension)
+        kind = Kind(
+            content_type="application/octet-stream" if is_source else "video/mp4",
+            cache_control="private, no-cache",
+            disposition=attachment(name),
+        )
+        try:
+            await self._object(scope, send, key, kind)
+        except (FileNotFoundError, ValueError):
+            raise DownloadExpired from None
 
     async def _subtitles(self, link: Link, facts: StreamFacts, scope: Scope, send: Send) -> None:
         try:

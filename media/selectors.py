@@ -210,6 +210,7 @@ def _shape(media_file: MediaFile, plans: Plans) -> Shape:
         "kind": media_file.kind,
         "owner": {"id": str(owner.pk), "username": owner.get_username()},
         "visibility": media_file.visibility,
+        "is_downloadable": media_file.is_downloadable,
         "size_bytes": media_file.size_bytes,
         **_progress(media_file, plans),
         "created_at": media_file.created_at.isoformat(),

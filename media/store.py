@@ -66,6 +66,11 @@ def early_key(media_id: uuid.UUID, rung: str, number: int) -> str:
     return f"hls/{media_id}/early/{rung}/{number}.m4s"
 
 
+def download_key(media_id: uuid.UUID, plan: int, name: str) -> str:
+    """A rendition with the sound, as one file; it goes with its plan."""
+    return f"hls/{media_id}/{plan}/downloads/{name}.mp4"
+
+
 def subtitles_key(media_id: uuid.UUID, plan: int, name: str) -> str:
     """One track of subtitles, whole."""
     return f"hls/{media_id}/{plan}/{name}/0.vtt"

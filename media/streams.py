@@ -25,6 +25,10 @@ class StreamFacts:
     is_open: bool
     is_complete: bool
     plan_number: int | None
+    #: What people call it, and what its owner's file is.
+    title: str
+    filename: str
+    source_key: str
 
 
 def stream_facts(media_id: uuid.UUID) -> StreamFacts | None:
@@ -32,17 +36,28 @@ def stream_facts(media_id: uuid.UUID) -> StreamFacts | None:
     row = (
         MediaFile.objects.filter(pk=media_id)
         .annotate(plan_number=Max("plans__number", filter=Q(plans__state="active")))
-        .values_list("visibility_epoch", "visibility", "state", "plan_number")
+        .values_list(
+            "visibility_epoch",
+            "visibility",
+            "state",
+            "plan_number",
+            "title",
+            "filename",
+            "source_key",
+        )
         .first()
     )
     if row is None:
         return None
-    epoch, visibility, state, plan_number = row
+    epoch, visibility, state, plan_number, title, filename, source_key = row
     return StreamFacts(
         epoch=epoch,
         is_open=visibility in (Visibility.PUBLIC, Visibility.UNLISTED),
         is_complete=state == "completed",
         plan_number=plan_number,
+        title=title,
+        filename=filename,
+        source_key=source_key,
     )
 
 

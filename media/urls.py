@@ -1,7 +1,7 @@
 """Routes of uploads, videos and the work on them."""
 
 from core.routes import either_way
-from media.views import jobs, servers, videos
+from media.views import downloads, jobs, servers, videos
 
 _VIDEO = "api/videos/<uuid:video_id>/"
 
@@ -10,6 +10,7 @@ urlpatterns = [
     *either_way(f"{_VIDEO}retry/", videos.RetryVideo.as_view(), name="video-retry"),
     *either_way(f"{_VIDEO}cancel/", videos.CancelVideo.as_view(), name="video-cancel"),
     *either_way(f"{_VIDEO}re-encode/", videos.ReEncodeVideo.as_view(), name="video-re-encode"),
+    *either_way(f"{_VIDEO}downloads/", downloads.Downloads.as_view(), name="video-downloads"),
     *either_way("api/local-videos/", videos.LocalVideos.as_view(), name="local-videos"),
     *either_way("api/global-videos/", videos.GlobalVideos.as_view(), name="global-videos"),
     *either_way("api/jobs/", jobs.Jobs.as_view(), name="jobs"),

@@ -284,6 +284,12 @@ PLAYBACK_LINK_SECONDS = env.integer("PLAYBACK_LINK_SECONDS", 12 * 3600, minimum=
 #: How long the segments of a video stay after it was encoded anew, for players that hold its old
 #: playlists; the default is as long as any playback link lives.
 RETIRED_PLAN_SECONDS = env.integer("RETIRED_PLAN_SECONDS", 2 * PLAYBACK_LINK_SECONDS, minimum=60)
+#: Whether new videos may be taken away as files by those who may see them; owners decide for each.
+DOWNLOADS_BY_DEFAULT = env.switch("DOWNLOADS_BY_DEFAULT", default=False)
+#: How long such a file is kept after it was last asked for.
+DOWNLOAD_KEEP_SECONDS = env.integer("DOWNLOAD_KEEP_SECONDS", 6 * 3600, minimum=60)
+#: The grid on which links to such files expire.
+DOWNLOAD_LINK_SECONDS = env.integer("DOWNLOAD_LINK_SECONDS", 3600, minimum=60)
 
 # --- Live: bounds ---------------------------------------------------------------------------
 

@@ -33,6 +33,8 @@ class Kind:
 
     content_type: str
     cache_control: str
+    #: For what is saved, not shown: the value of Content-Disposition.
+    disposition: str = ""
 
 
 def header(scope: Scope, name: bytes) -> str:
@@ -92,6 +94,8 @@ async def answer_object(
             await answer(send, 304, headers)
             return
         headers |= {"Accept-Ranges": "bytes", "Content-Type": kind.content_type}
+        if kind.disposition:
+            headers["Content-Disposition"] = kind.disposition
         try:
             span = _span(scope, facts, headers["ETag"])
         except Unsatisfiable:

@@ -252,6 +252,16 @@ def remux_command(ffmpeg: str, *, source: Path, out: Path) -> list[str]:
     ]
 
 
+def join_command(ffmpeg: str, *, inputs: Sequence[Path], out: Path) -> list[str]:
+    """Copy the packets of all inputs into one MP4 with its index in front."""
+    return [
+        *_general(ffmpeg),
+        *(word for path in inputs for word in _input(path)),
+        *(word for number in range(len(inputs)) for word in ("-map", str(number))),
+        *("-map_metadata", "-1", "-c", "copy", "-f", "mp4", "-movflags", "+faststart", str(out)),
+    ]
+
+
 def _general(ffmpeg: str) -> list[str]:
     return [ffmpeg, "-nostdin", "-hide_banner", "-v", "error", "-y"]
 

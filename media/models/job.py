@@ -40,6 +40,7 @@ class Job(models.Model):
         POSTER = "poster"
         LADDER = "ladder"
         EARLY = "early"
+        DOWNLOAD = "download"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=10, choices=Kind)

@@ -72,6 +72,8 @@ class MediaFile(models.Model):
     visibility = models.CharField(max_length=10, choices=Visibility, default=Visibility.PRIVATE)
     #: Part of every playback link; raising it revokes the links given out before.
     visibility_epoch = models.IntegerField(default=0)
+    #: Whether those who may see it may also take it away as a file.
+    is_downloadable = models.BooleanField(default=False)
     state = models.CharField(max_length=10, choices=MEDIA.choices, default="uploading")
     #: Of no meaning after `uploading`.
     early = models.CharField(max_length=12, choices=Early, blank=True)

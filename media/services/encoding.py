@@ -9,7 +9,7 @@ from collections.abc import Callable
 from media.jobs.claim import Claim
 from media.jobs.queue import OPTIONAL
 from media.models import Job
-from media.services import deletion, early, ingest, plans
+from media.services import deletion, downloads, early, ingest, plans
 from media.services.changes import announce, lock
 from media.services.making import load_work
 from media.states import MEDIA
@@ -37,6 +37,8 @@ def job_failed(job: Job) -> None:
     and what was begun early are no reason: the video is whole without the one, and made without
     the others.
     """
+    if job.kind == Job.Kind.DOWNLOAD:
+        announce(lock(job.media_file_id))
     if job.kind in OPTIONAL:
         return
     media_file = lock(job.media_file_id)
@@ -58,6 +60,7 @@ def _in_workshop(claim: Claim) -> None:
 
 _KINDS: dict[str, Callable[[Claim], None]] = {
     Job.Kind.INGEST: ingest.perform,
+    Job.Kind.DOWNLOAD: downloads.perform,
     **dict.fromkeys(kinds.KINDS, _in_workshop),
     Job.Kind.EARLY: early.perform,
 }

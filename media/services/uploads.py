@@ -95,6 +95,7 @@ def create_upload(
     room.check(length_bytes or 0, of=actor)
     filename = display_name(metadata.get("filename", ""))
     media_file = MediaFile.objects.create(
+        is_downloadable=settings.DOWNLOADS_BY_DEFAULT,
         owner=actor,
         filename=filename,
         title=display_name(metadata.get("title", ""), default=""),

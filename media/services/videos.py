@@ -29,12 +29,15 @@ def update_video(
     media_id: uuid.UUID,
     title: str | None = None,
     visibility: str | None = None,
+    is_downloadable: bool | None = None,
 ) -> MediaFile:
     """Change what is given. A narrower circle ends every playback link given out before."""
     media_file = lock(get_own(actor=actor, media_id=media_id).pk)
     changes: dict[str, object] = {}
     if title is not None:
         changes["title"] = title
+    if is_downloadable is not None:
+        changes["is_downloadable"] = is_downloadable
     if visibility is not None:
         changes["visibility"] = visibility
         if _CIRCLES.index(visibility) > _CIRCLES.index(media_file.visibility):

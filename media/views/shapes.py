@@ -61,6 +61,9 @@ class Video(serializers.Serializer[object]):
     kind = serializers.ChoiceField(choices=MediaFile.Kind.choices)
     owner = VideoOwner()
     visibility = serializers.ChoiceField(choices=Visibility.choices)
+    is_downloadable = serializers.BooleanField(
+        help_text="Whether whoever may see it may also take it away as a file."
+    )
     size_bytes = serializers.IntegerField(allow_null=True)
     status = serializers.ChoiceField(choices=MEDIA.choices)
     progress_percent = serializers.IntegerField(min_value=0, max_value=100)
@@ -106,3 +109,4 @@ class VideoChanges(serializers.Serializer[object]):
 
     title = serializers.CharField(max_length=200, allow_blank=True, required=False)
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+    is_downloadable = serializers.BooleanField(required=False)

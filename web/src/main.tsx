@@ -8,6 +8,7 @@ import "./styles/feed.css";
 import "./styles/forms.css";
 import "./styles/upload.css";
 import "./styles/watch.css";
+import "./styles/downloads.css";
 import "./styles/queue.css";
 
 import { render } from "preact";

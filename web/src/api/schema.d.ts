@@ -4,6 +4,76 @@
  */
 
 export interface paths {
+    "/admin/servers/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description All remote workers by name, with health and load. Administrators. */
+        get: operations["admin_servers_retrieve"];
+        put?: never;
+        /** @description Register a remote worker; its key is in this answer and nowhere else. Administrators. */
+        post: operations["admin_servers_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/servers/health-check/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Ask the address of every server that has one, then list all. Administrators. */
+        post: operations["admin_servers_health_check_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/servers/{server_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** @description Drain, disable or enable it, or change its address. Administrators. */
+        put: operations["admin_servers_update"];
+        post?: never;
+        /** @description Forget it; its jobs go to others. Administrators. */
+        delete: operations["admin_servers_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/servers/{server_id}/key/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Give it a new key, shown this once; the old one ends now. Administrators. */
+        post: operations["admin_servers_key_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/asyncapi.yaml": {
         parameters: {
             query?: never;
@@ -476,6 +546,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/videos/{video_id}/downloads/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The qualities that you may take away, and how far their files are. */
+        get: operations["videos_downloads_retrieve"];
+        put?: never;
+        /** @description Have the file of a quality made (202), or kept for longer if it is there (200). */
+        post: operations["videos_downloads_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/videos/{video_id}/re-encode/": {
         parameters: {
             query?: never;
@@ -576,6 +664,46 @@ export interface paths {
          * @description Opened by the signed folder alone; no header is needed.
          */
         get: operations["hls_poster"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hls/{video_id}/{signature}/source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The file as it was uploaded, to be saved
+         * @description Opened by the signed folder alone; no header is needed.
+         */
+        get: operations["hls_source"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hls/{video_id}/{signature}/{plan}/downloads/{rung}.mp4": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A rendition with the sound, to be saved
+         * @description Opened by the signed folder alone; no header is needed.
+         */
+        get: operations["hls_download"];
         put?: never;
         post?: never;
         delete?: never;
@@ -695,6 +823,142 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/worker/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Report about a job */
+        post: operations["worker_callback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/worker/callback/{video_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The same, naming the video */
+        post: operations["worker_callback_video"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/worker/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for a job; held until there is one */
+        post: operations["worker_claim"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/worker/heartbeat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep jobs, and hear what is new of them */
+        post: operations["worker_heartbeat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/worker/objects/{job_id}/{token}/{signature}/poster.jpg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Store the poster */
+        put: operations["worker_put_poster"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/worker/objects/{job_id}/{token}/{signature}/{rung}/{number}.m4s": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Store a segment of a job */
+        put: operations["worker_put_segment"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/worker/plan/{job_id}/{token}/{signature}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The plan of a job */
+        get: operations["worker_plan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/worker/source/{job_id}/{token}/{signature}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The source of a job, with Range */
+        get: operations["worker_source"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -743,6 +1007,43 @@ export interface components {
              */
             session: boolean;
         };
+        /** @description What can be had. */
+        DownloadList: {
+            results: components["schemas"]["DownloadShape"][];
+        };
+        /** @description One quality as a file. */
+        DownloadShape: {
+            /** @description `720p`, `audio`, or `source`: the file as uploaded. */
+            name: string;
+            width: number | null;
+            height: number | null;
+            filename: string;
+            /** @description Exact once it is ready; about so much before. */
+            size_bytes: number;
+            status: components["schemas"]["DownloadShapeStatusEnum"];
+            progress_percent: number;
+            /** @description Expires; ask again. */
+            url: string | null;
+            /**
+             * Format: date-time
+             * @description When it is removed, unless somebody asks for it again.
+             */
+            expires_at: string | null;
+            error: components["schemas"]["VideoError"] | null;
+        };
+        /**
+         * @description * `available` - available
+         *     * `in_queue` - in_queue
+         *     * `processing` - processing
+         *     * `ready` - ready
+         *     * `failed` - failed
+         * @enum {string}
+         */
+        DownloadShapeStatusEnum: "available" | "in_queue" | "processing" | "ready" | "failed";
+        /** @description What is wanted. */
+        DownloadWishRequest: {
+            name: string;
+        };
         /**
          * @description * `begun` - Begun
          *     * `index-at-end` - Index At End
@@ -750,6 +1051,15 @@ export interface components {
          * @enum {string}
          */
         EarlyEnum: "begun" | "index-at-end" | "later";
+        /**
+         * @description * `ok` - ok
+         *     * `unreachable` - unreachable
+         *     * `silent` - silent
+         *     * `never-seen` - never-seen
+         *     * `disabled` - disabled
+         * @enum {string}
+         */
+        HealthEnum: "ok" | "unreachable" | "silent" | "never-seen" | "disabled";
         /** @description Why a job failed, or failed last, and what can be done about it. */
         JobError: {
             code: string;
@@ -765,9 +1075,10 @@ export interface components {
          *     * `poster` - Poster
          *     * `ladder` - Ladder
          *     * `early` - Early
+         *     * `download` - Download
          * @enum {string}
          */
-        JobKind: "ingest" | "copy" | "audio" | "lead" | "on_demand" | "poster" | "ladder" | "early";
+        JobKind: "ingest" | "copy" | "audio" | "lead" | "on_demand" | "poster" | "ladder" | "early" | "download";
         /** @description Whose media it works on. */
         JobOwner: {
             /** Format: uuid */
@@ -827,6 +1138,13 @@ export interface components {
             /** @default public */
             visibility: components["schemas"]["PostVisibility"];
         };
+        /** @description A remote worker to be registered. */
+        NewServerRequest: {
+            /** @description Fixed; letters, digits, - and _. */
+            name: string;
+            /** @default  */
+            url: string;
+        };
         NullEnum: null;
         /** @description A video as its owner finds it in a list. */
         OwnVideo: {
@@ -837,6 +1155,8 @@ export interface components {
             kind: components["schemas"]["VideoKindEnum"];
             owner: components["schemas"]["VideoOwner"];
             visibility: components["schemas"]["Visibility"];
+            /** @description Whether whoever may see it may also take it away as a file. */
+            is_downloadable: boolean;
             size_bytes: number | null;
             status: components["schemas"]["VideoStatusEnum"];
             progress_percent: number;
@@ -930,6 +1250,7 @@ export interface components {
         PatchedVideoChangesRequest: {
             title?: string;
             visibility?: components["schemas"]["Visibility"];
+            is_downloadable?: boolean;
         };
         /** @description A post as its viewer sees it. */
         PostShape: {
@@ -1042,6 +1363,93 @@ export interface components {
             /** Format: date-time */
             started_at: string | null;
         };
+        /** @description What may change about a remote worker; what is not named stays as it is. */
+        ServerChangesRequest: {
+            url?: string;
+            state?: components["schemas"]["ServerStateEnum"];
+        };
+        /** @description A new key, shown this once. */
+        ServerKey: {
+            key: string;
+        };
+        /** @description All remote workers. */
+        ServerList: {
+            results: components["schemas"]["ServerShape"][];
+        };
+        /** @description A remote worker. */
+        ServerShape: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description Where it is woken; empty for one that only asks. */
+            url: string;
+            state: components["schemas"]["ServerStateEnum"];
+            /**
+             * @description `silent`: not heard of for 15 s. `unreachable`: its address did not answer.
+             *
+             *     * `ok` - ok
+             *     * `unreachable` - unreachable
+             *     * `silent` - silent
+             *     * `never-seen` - never-seen
+             *     * `disabled` - disabled
+             */
+            health: components["schemas"]["HealthEnum"];
+            /** @description Ordinary jobs that it does at a time. */
+            capacity: number;
+            /** @description Jobs that it does now, as it last told. */
+            load: number;
+            version: string;
+            /** Format: date-time */
+            last_seen: string | null;
+            /**
+             * Format: date-time
+             * @description When its address was asked.
+             */
+            checked_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+        };
+        /**
+         * @description * `active` - active
+         *     * `draining` - draining
+         *     * `disabled` - disabled
+         * @enum {string}
+         */
+        ServerStateEnum: "active" | "draining" | "disabled";
+        /** @description A remote worker, and its key, which is shown this once. */
+        ServerWithKey: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description Where it is woken; empty for one that only asks. */
+            url: string;
+            state: components["schemas"]["ServerStateEnum"];
+            /**
+             * @description `silent`: not heard of for 15 s. `unreachable`: its address did not answer.
+             *
+             *     * `ok` - ok
+             *     * `unreachable` - unreachable
+             *     * `silent` - silent
+             *     * `never-seen` - never-seen
+             *     * `disabled` - disabled
+             */
+            health: components["schemas"]["HealthEnum"];
+            /** @description Ordinary jobs that it does at a time. */
+            capacity: number;
+            /** @description Jobs that it does now, as it last told. */
+            load: number;
+            version: string;
+            /** Format: date-time */
+            last_seen: string | null;
+            /**
+             * Format: date-time
+             * @description When its address was asked.
+             */
+            checked_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            key: string;
+        };
         /** @description A program may name its refresh token instead of sending an access token. */
         SignOutRequest: {
             refresh?: string;
@@ -1081,6 +1489,8 @@ export interface components {
             kind: components["schemas"]["VideoKindEnum"];
             owner: components["schemas"]["VideoOwner"];
             visibility: components["schemas"]["Visibility"];
+            /** @description Whether whoever may see it may also take it away as a file. */
+            is_downloadable: boolean;
             size_bytes: number | null;
             status: components["schemas"]["VideoStatusEnum"];
             progress_percent: number;
@@ -1231,6 +1641,139 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    admin_servers_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    admin_servers_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewServerRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerWithKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    admin_servers_health_check_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    admin_servers_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                server_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ServerChangesRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerShape"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    admin_servers_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                server_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    admin_servers_key_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                server_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     asyncapi: {
         parameters: {
             query?: never;
@@ -1344,7 +1887,7 @@ export interface operations {
             query?: {
                 /** @description The pagination cursor value. */
                 cursor?: string;
-                kind?: "audio" | "copy" | "early" | "ingest" | "ladder" | "lead" | "on_demand" | "poster";
+                kind?: "audio" | "copy" | "download" | "early" | "ingest" | "ladder" | "lead" | "on_demand" | "poster";
                 /** @description Number of results to return per page. */
                 limit?: number;
                 owner?: string;
@@ -2203,6 +2746,62 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    videos_downloads_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    videos_downloads_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DownloadWishRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadShape"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadShape"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     videos_re_encode_create: {
         parameters: {
             query?: never;
@@ -2342,6 +2941,59 @@ export interface operations {
                 };
                 content: {
                     "image/jpeg": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    hls_source: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+                /** @description `{expiry}.{epoch}.{mac}`, from `playlist_url`. */
+                signature: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    hls_download: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+                /** @description `{expiry}.{epoch}.{mac}`, from `playlist_url`. */
+                signature: string;
+                plan: number;
+                /** @description `720p`, or `audio`. */
+                rung: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": unknown;
                 };
             };
             default: components["responses"]["Problem"];
@@ -2510,6 +3162,263 @@ export interface operations {
                 };
                 content: {
                     "text/plain": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    worker_callback: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the server. */
+                "X-Worker-Server": string;
+                /** @description Seconds since 1970. */
+                "X-Worker-Timestamp": string;
+                /** @description 32 hexadecimal digits, used once. */
+                "X-Worker-Nonce": string;
+                /** @description HMAC-SHA256 over method, path, time, nonce and body, in hex. */
+                "X-Worker-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Taken. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    worker_callback_video: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the server. */
+                "X-Worker-Server": string;
+                /** @description Seconds since 1970. */
+                "X-Worker-Timestamp": string;
+                /** @description 32 hexadecimal digits, used once. */
+                "X-Worker-Nonce": string;
+                /** @description HMAC-SHA256 over method, path, time, nonce and body, in hex. */
+                "X-Worker-Signature": string;
+            };
+            path: {
+                video_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Taken. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    worker_claim: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the server. */
+                "X-Worker-Server": string;
+                /** @description Seconds since 1970. */
+                "X-Worker-Timestamp": string;
+                /** @description 32 hexadecimal digits, used once. */
+                "X-Worker-Nonce": string;
+                /** @description HMAC-SHA256 over method, path, time, nonce and body, in hex. */
+                "X-Worker-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Taken. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description There was none in time. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    worker_heartbeat: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the server. */
+                "X-Worker-Server": string;
+                /** @description Seconds since 1970. */
+                "X-Worker-Timestamp": string;
+                /** @description 32 hexadecimal digits, used once. */
+                "X-Worker-Nonce": string;
+                /** @description HMAC-SHA256 over method, path, time, nonce and body, in hex. */
+                "X-Worker-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Taken. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    worker_put_poster: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description `sha-256=:{base64}:` (RFC 9530). */
+                "Content-Digest": string;
+            };
+            path: {
+                job_id: string;
+                token: number;
+                signature: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description Stored. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    worker_put_segment: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description `sha-256=:{base64}:` (RFC 9530). */
+                "Content-Digest": string;
+            };
+            path: {
+                job_id: string;
+                token: number;
+                signature: string;
+                rung: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description Stored. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    worker_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+                token: number;
+                signature: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    worker_source: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+                token: number;
+                signature: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
                 };
             };
             default: components["responses"]["Problem"];

@@ -16,6 +16,8 @@ export type Config = Schemas["Config"];
 
 export type ReEncode = Schemas["ReEncode"];
 
+export type Download = Schemas["DownloadShape"];
+
 export type Job = Schemas["JobShape"];
 /** The whole queue at a glance, for administrators. */
 export type Queue = Schemas["QueueShape"];

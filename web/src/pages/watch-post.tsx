@@ -8,6 +8,7 @@ import type { WireMessage } from "../live/topic.ts";
 import { Age, Avatar, Blank, Busy, PageTitle } from "../parts/basics.tsx";
 import { Comments } from "../parts/comments.tsx";
 import { Confirm } from "../parts/confirm.tsx";
+import { Downloads } from "../parts/downloads.tsx";
 import { EditPost } from "../parts/edit.tsx";
 import { Bin, LinkIcon, Pen } from "../parts/icons.tsx";
 import { LikeButton, likesOf, setLikes } from "../parts/like.tsx";
@@ -137,6 +138,7 @@ export default function WatchPost({ id }: { id: string }) {
               <button type="button" class="button" onClick={() => void copyLink()}>
                 <LinkIcon /> Copy link
               </button>
+              {video && !isGone && <Downloads video={video} />}
               {me.value?.id === post.author.id && <OwnPost post={post} onSaved={change} />}
             </div>
           </div>

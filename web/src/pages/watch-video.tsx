@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api, ApiError, explain } from "../api/client.ts";
 import type { Video } from "../api/types.ts";
 import { Age, Avatar, Busy, PageTitle } from "../parts/basics.tsx";
+import { Downloads } from "../parts/downloads.tsx";
 import { Making } from "../parts/making.tsx";
 import { WorkActions } from "../parts/work-actions.tsx";
 import { useLiveVideo } from "../parts/use-video.ts";
@@ -39,11 +40,12 @@ export default function WatchVideo({ id }: { id: string }) {
                 <Age of={video.created_at} />
               </span>
             </div>
-            {me.value?.id === video.owner.id && (
-              <div class="row-actions">
+            <div class="row-actions">
+              {me.value?.id === video.owner.id && (
                 <WorkActions video={video} onChange={setFirst} />
-              </div>
-            )}
+              )}
+              <Downloads video={video} />
+            </div>
           </div>
           {video.status === "processing" && <Making made={video} title="It plays already. Sharper pictures are on their way." />}
         </div>

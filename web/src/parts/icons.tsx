@@ -30,6 +30,7 @@ export const Speech = icon(
   <path d="M20 11.5c0 4-3.6 7-8 7-1 0-2-.2-2.9-.5L4.5 19.5l1.3-3.3A6.6 6.6 0 0 1 4 11.5c0-4 3.6-7 8-7s8 3 8 7Z" />,
 );
 export const UploadIcon = icon(<path d="M12 15V4.5m0 0L7.8 8.7M12 4.5l4.2 4.2M4.5 15.5v2a2 2 0 0 0 2 2h11a2 2 0 0 0 2-2v-2" />);
+export const DownloadIcon = icon(<path d="M12 4.5V15m0 0 4.2-4.2M12 15l-4.2-4.2M4.5 15.5v2a2 2 0 0 0 2 2h11a2 2 0 0 0 2-2v-2" />);
 export const HomeIcon = icon(<path d="M4.5 10.6 12 4.3l7.5 6.3v7.4a1.5 1.5 0 0 1-1.5 1.5h-3.6v-5.4H9.6v5.4H6a1.5 1.5 0 0 1-1.5-1.5Z" />);
 export const FilmIcon = icon(
   <>
