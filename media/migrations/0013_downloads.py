@@ -6,35 +6,72 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('media', '0012_servers'),
+        ("media", "0012_servers"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='mediafile',
-            name='is_downloadable',
+            model_name="mediafile",
+            name="is_downloadable",
             field=models.BooleanField(default=False),
         ),
         migrations.AlterField(
-            model_name='job',
-            name='kind',
-            field=models.CharField(choices=[('ingest', 'Ingest'), ('copy', 'Copy'), ('audio', 'Audio'), ('lead', 'Lead'), ('on_demand', 'On Demand'), ('poster', 'Poster'), ('ladder', 'Ladder'), ('early', 'Early'), ('download', 'Download')], max_length=10),
+            model_name="job",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("ingest", "Ingest"),
+                    ("copy", "Copy"),
+                    ("audio", "Audio"),
+                    ("lead", "Lead"),
+                    ("on_demand", "On Demand"),
+                    ("poster", "Poster"),
+                    ("ladder", "Ladder"),
+                    ("early", "Early"),
+                    ("download", "Download"),
+                ],
+                max_length=10,
+            ),
         ),
         migrations.CreateModel(
-            name='Download',
+            name="Download",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=12)),
-                ('progress_percent', models.PositiveSmallIntegerField(default=0)),
-                ('size_bytes', models.BigIntegerField(null=True)),
-                ('expires_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
-                ('job', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='media.job')),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='downloads', to='media.plan')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=12)),
+                ("progress_percent", models.PositiveSmallIntegerField(default=0)),
+                ("size_bytes", models.BigIntegerField(null=True)),
+                (
+                    "expires_at",
+                    models.DateTimeField(db_index=True, default=django.utils.timezone.now),
+                ),
+                (
+                    "job",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="media.job",
+                    ),
+                ),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="downloads",
+                        to="media.plan",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('plan', 'name'), name='download_name_unique')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("plan", "name"), name="download_name_unique")
+                ],
             },
         ),
     ]
