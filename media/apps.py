@@ -1,6 +1,7 @@
 """Uploads, encoding, playback."""
 
 from django.apps import AppConfig
+from django.conf import settings
 
 from core import health
 
@@ -16,6 +17,7 @@ class MediaConfig(AppConfig):
     def ready(self) -> None:
         """Register what `/health` asks of this app, and what its services hear from the jobs."""
         # The models are loaded by now, and not before.
+        from media.ffmpeg import limits
         from media.jobs import hooks
         from media.jobs.health import worker
         from media.services import (
@@ -31,6 +33,7 @@ class MediaConfig(AppConfig):
         )
         from users.services import forget_expired
 
+        limits.set_usual_memory(settings.MEDIA_MEMORY_BYTES)
         health.register_check("worker", worker)
         hooks.on_failed(encoding.job_failed)
         hooks.every(deletion.SWEEP_SECONDS, "orphans", deletion.sweep_orphans)

@@ -232,6 +232,14 @@ SOURCE_MAX_SECONDS = env.integer("SOURCE_MAX_SECONDS", 12 * 3600, minimum=1)
 SOURCE_MAX_PIXELS = env.integer("SOURCE_MAX_PIXELS", 40_000_000, minimum=1)
 #: Whether encoding begins while a file is still uploaded, where its index allows that.
 EARLY_ENCODING = env.switch("EARLY_ENCODING", True)
+#: The most frames of a source; more are refused with `too-many-frames`.
+SOURCE_MAX_FRAMES = env.integer("SOURCE_MAX_FRAMES", 4_000_000, minimum=1)
+#: The most frames times pixels of a source, which is the work to decode it; `too-many-frames`.
+SOURCE_MAX_FRAMES_PIXELS = env.integer(
+    "SOURCE_MAX_FRAMES_PIXELS", 8_000_000_000_000, minimum=1_000_000
+)
+#: What a process that reads or encodes a source may keep in memory; `too-much-work`.
+MEDIA_MEMORY_BYTES = env.integer("MEDIA_MEMORY_BYTES", 4 * GiB, minimum=512 * MiB)
 #: A job whose worker has not been heard of for so long is given to another one.
 JOB_LEASE_SECONDS = env.integer("JOB_LEASE_SECONDS", 6, minimum=2)
 #: So many failures (FFmpeg or our checks said no) end a job.

@@ -10,6 +10,9 @@ from media.ffmpeg.boxes import read_media, split, write_audio
 from media.ffmpeg.errors import UnexpectedOutput
 from media.ffmpeg.plan import AUDIO, AUDIO_FRAME_SAMPLES, AudioPlan
 
+#: A fragment of half a second of sound; a box that says it is longer is not waited for.
+_MOST_BOX_BYTES = 16 << 20
+
 
 class AudioSegmenter:
     """Takes in a fragmented MP4 as it comes, and writes a segment as soon as it is complete."""
@@ -49,6 +52,8 @@ class AudioSegmenter:
         if len(self._data) < 8:
             return None
         (size,) = struct.unpack_from(">I", self._data)
+        if not 8 <= size <= _MOST_BOX_BYTES:
+            raise UnexpectedOutput(f"a box of the sound has {size} bytes")
         if len(self._data) < size:
             return None
         box = bytes(self._data[:size])

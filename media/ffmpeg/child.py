@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import struct
 import sys
 import threading
+import traceback
 from typing import Any
 
 import av
 
 from media.ffmpeg import copying, inspecting, reaching
 from media.ffmpeg.errors import FFmpegError, UnreadableMedia
+
+#: What comes of numbers that were made up: they overflow, divide by zero, point beyond the end.
+_ABSURD = (ArithmeticError, IndexError, ValueError, TypeError, struct.error, RecursionError)
 
 
 def main() -> None:
@@ -30,6 +36,7 @@ def main() -> None:
         line += data
     threading.Thread(target=_end_with_parent, daemon=True).start()
     request = json.loads(line)
+    _bound_cpu(request.get("cpu_seconds"))
     try:
         if request["do"] == "inspect":
             inspecting.inspect(request, send)
@@ -39,8 +46,15 @@ def main() -> None:
             reaching.reach(request, send)
     except UnreadableMedia as error:
         send({"error": "unreadable", "code": error.code, "detail": error.detail})
+    except (MemoryError, av.error.MemoryError) as error:
+        send({"error": "exceeded", "limit": "memory", "detail": f"{type(error).__name__}: {error}"})
     except (FFmpegError, av.FFmpegError, OSError) as error:
         send({"error": "failed", "detail": f"{type(error).__name__}: {error}"})
+    except _ABSURD as error:
+        # Numbers that no honest file has; with them it will fail again. The log has it, should
+        # the mistake be ours.
+        traceback.print_exc()
+        send({"error": "absurd", "detail": f"{type(error).__name__}: {error}"})
     os._exit(0)  # Nothing needs tidying up, and the thread above cannot be asked to end.
 
 
@@ -49,6 +63,13 @@ def send(message: dict[str, Any], payload: bytes = b"") -> None:
     header = {**message, "bytes": len(payload)}
     sys.stdout.buffer.write(json.dumps(header).encode() + b"\n" + payload)
     sys.stdout.buffer.flush()
+
+
+def _bound_cpu(seconds: int | None) -> None:
+    """Hold this request to less processor time than the process was given."""
+    if seconds is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
 
 
 def _end_with_parent() -> None:

@@ -8,6 +8,7 @@ one file to the next.
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import threading
@@ -17,10 +18,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from media.ffmpeg.errors import ToolFailed, UnreadableMedia
-from media.ffmpeg.run import Limits, Ran, Watch, kill, start, supervise, yield_to_others
+from media.ffmpeg.errors import ToolExceeded, ToolFailed, UnreadableMedia
+from media.ffmpeg.limits import Limits
+from media.ffmpeg.run import Ran, Watch, kill, start, supervise, yield_to_others
 
-_LIMITS = Limits(address_space_bytes=8 << 30, cpu_seconds=900)
+logger = logging.getLogger(__name__)
+
+_LIMITS = Limits(address_space_bytes=8 << 30, cpu_seconds=900, file_bytes=0)
+
+#: What a child may say at most: a line, and the bytes behind it. A segment, or the times and sizes
+#: of as many frames as a source may have, is less.
+_MOST_LINE_BYTES = 1 << 20
+_MOST_PAYLOAD_BYTES = 512 << 20
 _ROOT = Path(__file__).resolve().parents[2]
 
 _lock = threading.Lock()
@@ -78,11 +87,10 @@ class _Reader:
     def feed(self, data: bytes) -> bool:
         self._data += data
         while True:
-            end = self._data.find(b"\n")
-            if end < 0:
+            end = self._data.find(b"\n", 0, _MOST_LINE_BYTES)
+            if end < 0 and len(self._data) < _MOST_LINE_BYTES:
                 return True
-            message = json.loads(self._data[:end])
-            following = end + 1 + message["bytes"]
+            message, following = self._header(end)
             if len(self._data) < following:
                 return True
             payload = bytes(self._data[end + 1 : following])
@@ -91,11 +99,27 @@ class _Reader:
             if not self._on_message(message, payload):
                 return False
 
+    def _header(self, end: int) -> tuple[dict[str, Any], int]:
+        """A message and where the next one begins; nothing that a child says is believed."""
+        try:
+            message = json.loads(self._data[: max(end, 0)])
+            size = int(message["bytes"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise ToolFailed("the child spoke out of turn") from error
+        if not 0 <= size <= _MOST_PAYLOAD_BYTES:
+            raise ToolExceeded("room for its answer", f"the child wants to say {size} bytes")
+        return message, end + 1 + size
+
 
 def _raise_if_error(message: dict[str, Any]) -> None:
     error = message.get("error")
     if error == "unreadable":
         raise UnreadableMedia(message["code"], message["detail"])
+    if error == "absurd":
+        logger.warning("a file has absurd numbers", extra={"reason": message["detail"]})
+        raise UnreadableMedia("cannot-decode", "The file is damaged: its numbers make no sense.")
+    if error == "exceeded":
+        raise ToolExceeded(message["limit"], message["detail"])
     if error:
         raise ToolFailed(message["detail"])
 
@@ -140,7 +164,7 @@ def _argv() -> tuple[str, ...]:
         raise ToolFailed("PyAV is not installed")
     places = [str(_ROOT), str(Path(av.origin).parents[1])]
     code = f"import sys; sys.path[:0] = {places!r}; from media.ffmpeg.child import main; main()"
-    return (sys.executable, "-I", "-S", "-c", code)
+    return (sys.executable, "-I", "-S", "-B", "-c", code)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from media.ffmpeg.boxes import Sample, write_audio, write_media
@@ -13,7 +12,7 @@ from media.ffmpeg.mending import SoundMender, is_whole
 
 
 def copy(request: dict[str, Any], send: Callable[..., None]) -> None:
-    """Write the segments `first` to `last`, announcing each when its file is there."""
+    """Answer with the segments `first` to `last`; the parent writes them to files."""
     with open_source(request["path"]) as source:
         stream = source.streams[request["stream_index"]]
         if request["kind"] == "video":
@@ -43,7 +42,7 @@ def _copy_video(
             end=end,
             delay=request["delay"],
         )
-        _write(request, number, data, len(samples), send)
+        _write(number, data, len(samples), send)
         samples.clear()
         payload.clear()
 
@@ -102,7 +101,7 @@ def _copy_audio(
         payload.append(data)
         if len(sizes) == frames:
             data = write_audio(sizes, b"".join(payload), number=number, start=marks[number])
-            _write(request, number, data, len(sizes), send)
+            _write(number, data, len(sizes), send)
             if number == last:
                 return
             number += 1
@@ -111,9 +110,5 @@ def _copy_audio(
     raise UnexpectedOutput(f"the source ended in audio segment {number} of {last}")
 
 
-def _write(
-    request: dict[str, Any], number: int, data: bytes, frames: int, send: Callable[..., None]
-) -> None:
-    path = Path(request["work_dir"]) / f"{request['rung']}-{number}.m4s"
-    path.write_bytes(data)
-    send({"number": number, "path": str(path), "size_bytes": len(data), "frames": frames})
+def _write(number: int, data: bytes, frames: int, send: Callable[..., None]) -> None:
+    send({"number": number, "frames": frames}, data)

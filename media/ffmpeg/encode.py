@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from media.ffmpeg import command, subtitles
+from media.ffmpeg import command, outputs, subtitles
 from media.ffmpeg.audio_segments import AudioSegmenter
 from media.ffmpeg.binary import ffmpeg_binary
 from media.ffmpeg.boxes import Sample, read_media, split, with_delay, write_media
 from media.ffmpeg.child_process import ask
 from media.ffmpeg.errors import DamagedPiece, ToolFailed, UnexpectedOutput
+from media.ffmpeg.limits import Limits
 from media.ffmpeg.plan import AUDIO, VIDEO_TIMESCALE, Plan, PlannedRung, VideoPlan
 from media.ffmpeg.run import Watch, run
 
@@ -34,6 +35,14 @@ logger = logging.getLogger(__name__)
 #: The slowest that a piece may be encoded: seconds of work per second of source, and in any case.
 _SLOWEST = 240.0
 _LEAST_TIMEOUT_SECONDS = 600.0
+
+#: Bounds of single files that a process makes, far above what any of them needs.
+_MOST_SEGMENT_BYTES = 512 << 20
+_MOST_SMALL_BYTES = 64 << 20
+_MOST_SUBTITLE_BYTES = 16 << 20
+
+
+_SMALL = Limits(file_bytes=_MOST_SMALL_BYTES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +90,7 @@ def make_piece(
             timeout_seconds=max(duration * _SLOWEST, _LEAST_TIMEOUT_SECONDS),
             on_progress=tell,
             background=background,
+            limits=Limits(file_bytes=_MOST_SEGMENT_BYTES),
         )
 
     with _scratch(work_dir) as scratch:
@@ -194,9 +204,11 @@ def make_inits(source: Path, *, plan: Plan, work_dir: Path) -> dict[str, Path]:
             run(
                 command.init_command(ffmpeg_binary(), plan, source=source, out_dir=scratch),
                 timeout_seconds=_LEAST_TIMEOUT_SECONDS,
+                limits=_SMALL,
             )
             for name in missing:
-                init = split((scratch / f"{name}.mp4").read_bytes())[0]
+                made = outputs.take(scratch / f"{name}.mp4", most_bytes=_MOST_SMALL_BYTES)
+                init = split(made)[0]
                 inits[name] = init if name == AUDIO else with_delay(init, _video(plan).delay)
     paths = {}
     for name, init in inits.items():
@@ -209,8 +221,8 @@ def make_poster(source: Path, *, plan: Plan, work_dir: Path, background: bool = 
     """A JPEG of a frame near the beginning that is not blank, in its display shape."""
     path = work_dir / "poster.jpg"
     argv = command.poster_command(ffmpeg_binary(), plan, source=source, out=path)
-    run(argv, timeout_seconds=_LEAST_TIMEOUT_SECONDS, background=background)
-    if not path.is_file():
+    run(argv, timeout_seconds=_LEAST_TIMEOUT_SECONDS, background=background, limits=_SMALL)
+    if not outputs.is_there(path, most_bytes=_MOST_SMALL_BYTES):
         raise ToolFailed("no poster was made")
     return path
 
@@ -237,11 +249,12 @@ def make_subtitles(
             timeout_seconds=_LEAST_TIMEOUT_SECONDS,
             on_progress=on_progress,
             background=True,
+            limits=Limits(file_bytes=_MOST_SUBTITLE_BYTES),
         )
     except ToolFailed as error:
         logger.warning("subtitles ended early", extra={"reason": str(error)})
     for path in paths.values():
-        text = path.read_text("utf-8", "replace") if path.is_file() else ""
+        text = outputs.take(path, most_bytes=_MOST_SUBTITLE_BYTES).decode("utf-8", "replace")
         path.write_text(subtitles.with_clock(text), "utf-8")
     return paths
 
@@ -258,12 +271,16 @@ def remux(
     `on_progress` gets the seconds of the source that are done.
     """
     path = work_dir / "remuxed.mkv"
+    most_bytes = 2 * source.stat().st_size + _MOST_SMALL_BYTES
     run(
         command.remux_command(ffmpeg_binary(), source=source, out=path),
         timeout_seconds=4 * 3600,
         on_progress=on_progress,
         background=background,
+        limits=Limits(file_bytes=most_bytes),
     )
+    if not outputs.is_there(path, most_bytes=most_bytes):
+        raise ToolFailed("nothing was remuxed")
     return path
 
 
@@ -275,16 +292,21 @@ def _copy(
     on_segment: Callable[[MadeSegment], bool],
     background: bool,
 ) -> int:
-    made = 0
+    made, rung = 0, request["rung"]
 
-    def announce(message: dict[str, Any], _payload: bytes) -> bool:
+    def announce(message: dict[str, Any], payload: bytes) -> bool:
+        # The child can write no file: what it says is where its bytes go, never a path.
         nonlocal made
+        number = request["first"] + made
+        if message.get("number") != number or number > request["last"]:
+            raise UnexpectedOutput(f"segment {number} of {rung} was not what came next")
+        path = work_dir / f"{rung}-{number}.m4s"
+        path.write_bytes(payload)
         made += 1
-        path = Path(message["path"])
-        return on_segment(_made(plan, request["rung"], message["number"], path, message["frames"]))
+        return on_segment(_made(plan, rung, number, path, int(message["frames"])))
 
     ask(
-        {**request, "path": str(source.resolve()), "work_dir": str(work_dir.resolve())},
+        {**request, "path": str(source.resolve())},
         watch=Watch(timeout_seconds=4 * 3600),
         on_message=announce,
         background=background,
@@ -309,7 +331,8 @@ def _finish(
 ) -> MadeSegment:
     """Turn what ffmpeg wrote into a segment that reaches exactly from mark to mark."""
     video = _video(plan)
-    init, media = split((scratch / f"{rung.name}.mp4").read_bytes())
+    made = outputs.take(scratch / f"{rung.name}.mp4", most_bytes=_MOST_SEGMENT_BYTES)
+    init, media = split(made)
     if rung.init and with_delay(init, video.delay) != rung.init:
         raise UnexpectedOutput(f"piece {number} of {rung.name} has an init of its own")
     samples, payload = read_media(media)
@@ -371,8 +394,7 @@ def _part_done(plan: Plan, number: int, seconds: float) -> float:
 
 
 def _media(scratch: Path, rung: PlannedRung) -> bytes:
-    path = scratch / f"{rung.name}.mp4"
-    data = path.read_bytes() if path.is_file() else b""
+    data = outputs.take(scratch / f"{rung.name}.mp4", most_bytes=_MOST_SEGMENT_BYTES)
     return split(data)[1] if data else b""
 
 

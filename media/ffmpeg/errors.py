@@ -5,6 +5,7 @@ FFmpegError                 may be tried again
 ├── DamagedPiece            these seconds do not decode to what the plan says
 ├── ToolFailed              a process ended badly, for reasons of its own
 │   ├── ToolTimedOut        … it took longer than it may
+│   ├── ToolExceeded        … it used more than it may: memory, processor time, room on disk
 │   └── ToolStalled         … it made no progress for too long
 └── UnexpectedOutput        what was made does not fit what was made before
 """
@@ -46,7 +47,8 @@ class ToolFailed(FFmpegError):
     """A media process ended with an error; `log` is the beginning and end of what it said."""
 
     def __init__(self, message: str, *, exit_code: int | None = None, log: str = "") -> None:
-        super().__init__(f"{message}: {log.strip()[:500]}" if log.strip() else message)
+        said = _printable(log)[:500]
+        super().__init__(f"{message}: {said}" if said else message)
         self.exit_code = exit_code
         self.log = log
 
@@ -55,9 +57,30 @@ class ToolTimedOut(ToolFailed):
     """A media process took longer than it may, and was killed."""
 
 
+class ToolExceeded(ToolFailed):
+    """A media process wanted more than its limits; `limit` says of what, in words."""
+
+    def __init__(
+        self, limit: str, message: str, *, exit_code: int | None = None, log: str = ""
+    ) -> None:
+        super().__init__(f"{message} (limit: {limit})", exit_code=exit_code, log=log)
+        self.limit = limit
+
+
 class ToolStalled(ToolFailed):
     """A media process made no progress for too long, and was killed."""
 
 
 class UnexpectedOutput(FFmpegError):
     """A segment was made that does not join the others: its init or its timing differ."""
+
+
+def _printable(text: str) -> str:
+    """Without control characters: a file can make FFmpeg say whatever it likes.
+
+    >>> _printable("title\\x1b[2J\\nERROR all is lost")
+    'title\ufffd[2J | ERROR all is lost'
+    """
+    lines = (line.strip() for line in text.splitlines())
+    joined = " | ".join(line for line in lines if line)
+    return "".join(each if each.isprintable() else "\ufffd" for each in joined)

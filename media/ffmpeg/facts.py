@@ -6,12 +6,16 @@ read the file.
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from media.ffmpeg.errors import UnreadableMedia
+
+#: Sound outside of these is no sound that anybody has recorded.
+LOWEST_SAMPLE_RATE, HIGHEST_SAMPLE_RATE = 1000, 768_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +26,9 @@ class ProbeLimits:
     pixels: int = 40_000_000
     frames: int = 4_000_000
     frames_times_pixels: int = 8_000_000_000_000
-    streams: int = 20
+    frames_per_second: int = 1000
+    streams: int = 64
+    channels: int = 64
     size_bytes: int = 1 << 42
 
 
@@ -131,21 +137,70 @@ def ticks(values: Sequence[int]) -> array[int]:
     return array("q", values)
 
 
-def check_limits(probe: Probe, limits: ProbeLimits) -> None:
-    """Raise UnreadableMedia if `probe` is beyond `limits`."""
-    if probe.size_bytes > limits.size_bytes:
+def check_limits(inspection: Inspection, limits: ProbeLimits) -> None:
+    """Raise UnreadableMedia if what was found in a source is beyond `limits`.
+
+    The child that reads sources has looked already, so that it ends early; but nothing that it
+    says about a hostile file is relied on.
+    """
+    facts = inspection.probe
+    if facts.size_bytes > limits.size_bytes:
         raise UnreadableMedia("too-large", "The file is larger than this server accepts.")
-    if probe.duration_seconds > limits.duration_seconds:
-        hours = limits.duration_seconds / 3600
-        raise UnreadableMedia("too-long", f"The file is longer than {hours:g} hours.")
-    if probe.video is None:
-        return
-    pixels = probe.video.width * probe.video.height
+    seconds = max(facts.duration_seconds, _extent_seconds(inspection))
+    if not seconds <= limits.duration_seconds:  # True for NaN as well.
+        raise too_long(limits.duration_seconds)
+    if facts.audio is not None:
+        _check_sound(facts.audio, limits)
+    if facts.video is not None:
+        _check_picture(facts.video, inspection.video, seconds, limits)
+
+
+def too_long(most_seconds: float) -> UnreadableMedia:
+    """The refusal of what lasts longer than a source may."""
+    return UnreadableMedia("too-long", f"The file is longer than {most_seconds / 3600:g} hours.")
+
+
+def _extent_seconds(inspection: Inspection) -> float:
+    """From the first moment of picture or sound to the last; they may lie far apart."""
+    facts = inspection.probe
+    pairs = ((facts.video, inspection.video), (facts.audio, inspection.audio))
+    spans = [
+        (timeline.frames[0] * stream.time_base, timeline.end * stream.time_base)
+        for stream, timeline in pairs
+        if stream is not None and timeline is not None and timeline.frames
+    ]
+    if not spans:
+        return 0.0
+    return float(max(end for _, end in spans) - min(start for start, _ in spans))
+
+
+def _check_sound(audio: AudioFacts, limits: ProbeLimits) -> None:
+    if not 0 < audio.channels <= limits.channels:
+        raise UnreadableMedia(
+            "cannot-decode", f"The sound has {audio.channels} channels, more than can be mixed."
+        )
+    if not LOWEST_SAMPLE_RATE <= audio.sample_rate <= HIGHEST_SAMPLE_RATE:
+        raise UnreadableMedia(
+            "cannot-decode", f"The sound has {audio.sample_rate} samples in a second."
+        )
+
+
+def _check_picture(
+    video: VideoFacts, timeline: Timeline | None, seconds: float, limits: ProbeLimits
+) -> None:
+    pixels = video.width * video.height
     if pixels > limits.pixels:
         raise UnreadableMedia(
             "too-many-pixels",
-            f"The picture is {probe.video.width}×{probe.video.height}, larger than is accepted.",
+            f"The picture is {video.width}×{video.height}, larger than is accepted.",
         )
-    frames = probe.duration_seconds * float(probe.video.frame_rate)
+    times = timeline.frames if timeline is not None else ()
+    frames = len(times) or seconds * float(video.frame_rate)
     if frames > limits.frames or frames * pixels > limits.frames_times_pixels:
         raise UnreadableMedia("too-many-frames", "The video has more frames than is accepted.")
+    most = limits.frames_per_second
+    one_second = math.floor(1 / video.time_base)
+    if any(later - time < one_second for time, later in zip(times, times[most:], strict=False)):
+        raise UnreadableMedia(
+            "too-many-frames", f"The video has more than {most} frames in a second."
+        )

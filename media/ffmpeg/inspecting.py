@@ -15,6 +15,7 @@ import av
 from media.ffmpeg import sniff
 from media.ffmpeg.boxes import split
 from media.ffmpeg.errors import UnreadableMedia
+from media.ffmpeg.facts import too_long
 from media.ffmpeg.fitness import (
     KEYFRAME_HEAD_BYTES,
     why_audio_is_not_copied,
@@ -62,10 +63,15 @@ def inspect(request: dict[str, Any], send: Callable[..., None]) -> None:
     with path.open("rb") as file:
         head = file.read(sniff.HEAD_BYTES)
     sniff.refuse_references(head)
-    try:
-        source = av.open(str(path), options=INPUT_OPTIONS, metadata_errors="replace")
-    except (av.FFmpegError, ValueError) as error:
-        raise sniff.unreadable(head) from error
+    with av.logging.Capture(local=False) as said:
+        try:
+            source = av.open(str(path), options=INPUT_OPTIONS, metadata_errors="replace")
+        except (av.FFmpegError, ValueError) as error:
+            _refuse_streams(said)
+            if isinstance(error, MemoryError):
+                raise
+            raise sniff.unreadable(head) from error
+        _refuse_streams(said)
     with source:
         expected_bytes = request.get("expected_bytes")
         _Inspector(path, source, request["limits"], send, expected_bytes).run()
@@ -132,7 +138,7 @@ class _Inspector:
         """Raise UnreadableMedia for what must not be decoded at all."""
         streams = self.source.streams
         if len(streams) > self.limits["streams"]:
-            raise UnreadableMedia("too-many-streams", "The file has too many streams.")
+            raise too_many_streams()
         wanted = [*_pictures(streams.video), *streams.audio]
         if not wanted:
             raise UnreadableMedia("not-a-video", "The file has neither picture nor sound.")
@@ -150,9 +156,10 @@ class _Inspector:
                 )
             if not context.width or not context.height:
                 raise UnreadableMedia("cannot-decode", "The picture of the file has no size.")
+            # What the packets say may be another size than what the container says.
+            context.options = {"max_pixels": str(self.limits["pixels"])}
         if (self.duration_guess() or 0) > self.limits["duration_seconds"]:
-            hours = self.limits["duration_seconds"] / 3600
-            raise UnreadableMedia("too-long", f"The file is longer than {hours:g} hours.")
+            raise too_long(self.limits["duration_seconds"])
 
     def read_timelines(self) -> None:
         """From the index where a sample of packets confirms it, else from all packets."""
@@ -310,6 +317,17 @@ def copy_init(stream: Any) -> bytes:
             copy.time_base = Fraction(1, 90_000)
         target.start_encoding()
     return split(buffer.getvalue())[0]
+
+
+def _refuse_streams(said: list[tuple[int, str, str]]) -> None:
+    """Raise UnreadableMedia if FFmpeg has left streams out: some containers open all the same."""
+    if any("max_streams" in message for _, _, message in said):
+        raise too_many_streams()
+
+
+def too_many_streams() -> UnreadableMedia:
+    """The refusal of a file with more streams than are read."""
+    return UnreadableMedia("too-many-streams", "The file has too many streams.")
 
 
 def _container(names: str) -> str:

@@ -8,9 +8,7 @@ when it stops making progress. On Linux the kernel ends it when the calling thre
 from __future__ import annotations
 
 import os
-import resource
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,9 +17,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
 
-from media.ffmpeg.errors import ToolFailed, ToolStalled, ToolTimedOut
+from media.ffmpeg.errors import ToolExceeded, ToolFailed, ToolStalled, ToolTimedOut
+from media.ffmpeg.limits import USUAL, Limits, bounded
 
 #: Of what a process says, the beginning is kept (the cause) and the end (the consequence).
 _LOG_HEAD_BYTES = 2048
@@ -29,19 +27,19 @@ _LOG_TAIL_BYTES = 4096
 _READ_BYTES = 1 << 18
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR")
 
+#: The limits that a process has broken, by the signal that ended it and by what it said.
+_EXCEEDED_BY_SIGNAL = {int(signal.SIGXCPU): "processor time", int(signal.SIGXFSZ): "room on disk"}
+_EXCEEDED_BY_WORDS = {
+    "received signal 24": "processor time",
+    "File too large": "room on disk",
+    "Cannot allocate memory": "memory",
+    "MemoryError": "memory",
+    "std::bad_alloc": "memory",
+}
+
 #: How far below others background work stands; also written to /proc/<pid>/autogroup, because
 #: the kernel groups processes by session and looks at nice only inside a group.
 _BACKGROUND_NICE = 19
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What one process may use at most. Address space is generous: threads reserve a lot of it."""
-
-    address_space_bytes: int = 16 << 30
-    cpu_seconds: int = 4 * 3600
-    file_bytes: int = 1 << 40
-    open_files: int = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +85,7 @@ def run(
     on_progress: Callable[[float], None] = lambda _seconds: None,
     on_output: Callable[[bytes], bool] = lambda _data: True,
     background: bool = False,
-    limits: Limits = Limits(),
+    limits: Limits = USUAL,
 ) -> Ran:
     """Run ffmpeg, whose path is `argv[0]`, to its end.
 
@@ -121,15 +119,14 @@ def start(
     argv: Sequence[str],
     *,
     background: bool = False,
-    limits: Limits = Limits(),
+    limits: Limits = USUAL,
     pass_fds: Sequence[int] = (),
     takes_input: bool = False,
     dies_with_thread: bool = True,
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, within `limits`. Then `supervise` it."""
-    prefix = _death_signal_prefix(os.getpid()) if dies_with_thread else ()
     process = subprocess.Popen(
-        [*prefix, *argv],
+        bounded(argv, limits, parent_pid=os.getpid() if dies_with_thread else None),
         stdin=subprocess.PIPE if takes_input else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -138,7 +135,6 @@ def start(
         env=_bare_environment(os.environ),
         bufsize=0,
     )
-    _bound(process.pid, limits)
     if background:
         yield_to_others(process.pid)
     return process
@@ -173,7 +169,7 @@ def supervise(
         _close(process, progress_fd)
     text = log.decode("utf-8", "replace")
     if exit_code and not was_stopped:
-        raise ToolFailed(_ending(exit_code), exit_code=exit_code, log=text)
+        raise _failure(exit_code, text)
     return Ran(
         cpu_seconds=cpu_seconds,
         wall_seconds=time.monotonic() - began,
@@ -308,46 +304,21 @@ def _close(process: subprocess.Popen[bytes], progress_fd: int | None) -> None:
                 continue  # The process is gone; its input was not read to the end.
 
 
-def _ending(exit_code: int) -> str:
+def _failure(exit_code: int, log: str) -> ToolFailed:
+    """What the end of a process means: it broke one of its limits, or something else is wrong."""
     if exit_code < 0:
-        return f"the process was ended by {signal.Signals(-exit_code).name}"
-    return f"the process ended with code {exit_code}"
-
-
-def _bound(pid: int, limits: Limits) -> None:
-    if not hasattr(resource, "prlimit"):
-        return  # Only Linux can limit another process; elsewhere the deadline has to do.
-    wanted = {
-        resource.RLIMIT_AS: limits.address_space_bytes,
-        resource.RLIMIT_CPU: limits.cpu_seconds,
-        resource.RLIMIT_FSIZE: limits.file_bytes,
-        resource.RLIMIT_NOFILE: limits.open_files,
-        resource.RLIMIT_CORE: 0,
-    }
-    for kind, most in wanted.items():
-        try:
-            hard = resource.prlimit(pid, kind)[1]
-            bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
-            resource.prlimit(pid, kind, (bound, bound))
-        except ProcessLookupError:
-            return  # It has ended already.
+        message = f"the process was ended by {signal.Signals(-exit_code).name}"
+    else:
+        message = f"the process ended with code {exit_code}"
+    exceeded = _EXCEEDED_BY_SIGNAL.get(-exit_code) or next(
+        (limit for words, limit in _EXCEEDED_BY_WORDS.items() if words in log), ""
+    )
+    if exceeded:
+        return ToolExceeded(exceeded, message, exit_code=exit_code, log=log)
+    return ToolFailed(message, exit_code=exit_code, log=log)
 
 
 def _bare_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Only what a process needs to start: no keys, no passwords, no ffmpeg switches."""
     kept = {name: environment[name] for name in _PASSED_ON if name in environment}
     return {**kept, "LC_ALL": "C.UTF-8", "AV_LOG_FORCE_NOCOLOR": "1"}
-
-
-@cache
-def _death_signal_prefix(parent_pid: int) -> tuple[str, ...]:
-    """What asks the kernel to end a process with its parent, without code between fork and exec.
-
-    A parent that was killed before the kernel was asked sends no signal any more: the shell sees
-    that the process has another parent by now, and ends it.
-    """
-    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
-    if setpriv is None:
-        return ()
-    check = '[ "$PPID" = "$0" ] || exit 1; exec "$@"'
-    return (setpriv, "--pdeathsig", "KILL", "--", "/bin/sh", "-c", check, str(parent_pid))

@@ -18,6 +18,8 @@ from media.ffmpeg.boxes import find
 
 _MOST_MOOV_BYTES = 256 << 20
 _MOST_SAMPLES = 8_000_000
+#: Before `moov` there are a handful of boxes, or somebody means to keep us busy.
+_MOST_BOXES = 10_000
 _TABLE = (b"mdia", b"minf", b"stbl")
 
 
@@ -37,7 +39,9 @@ class TrackTable:
 def read_moov(path: Path) -> bytes | None:
     """The content of the `moov` box, or None if there is none of a sane size."""
     with path.open("rb") as file:
-        while len(header := file.read(8)) == 8:
+        for _ in range(_MOST_BOXES):
+            if len(header := file.read(8)) < 8:
+                return None
             size, name = struct.unpack(">I4s", header)
             content = size - 8
             if size == 1:

@@ -27,7 +27,8 @@ AUDIO_DECODERS = (
 #: Subtitles that are text. Those that are pictures (DVD, Blu-ray, DVB) stay in the source.
 SUBTITLE_DECODERS = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
 
-MAX_STREAMS = 20
+#: Films come with sound and text in dozens of languages, and with fonts; each is a stream.
+MAX_STREAMS = 64
 MAX_PIXELS = 40_000_000
 PROBE_BYTES = 20_000_000
 

@@ -20,7 +20,10 @@ class SourceLost(Gone):
 def source_limits() -> ProbeLimits:
     """What a source may be at most on this instance."""
     return ProbeLimits(
-        duration_seconds=settings.SOURCE_MAX_SECONDS, pixels=settings.SOURCE_MAX_PIXELS
+        duration_seconds=settings.SOURCE_MAX_SECONDS,
+        pixels=settings.SOURCE_MAX_PIXELS,
+        frames=settings.SOURCE_MAX_FRAMES,
+        frames_times_pixels=settings.SOURCE_MAX_FRAMES_PIXELS,
     )
 
 

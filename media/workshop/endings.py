@@ -4,7 +4,13 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from media.ffmpeg.errors import FFmpegError, UnreadableMedia
+from media.ffmpeg.errors import (
+    FFmpegError,
+    ToolExceeded,
+    ToolStalled,
+    ToolTimedOut,
+    UnreadableMedia,
+)
 from media.workshop.errors import LeaseLost, Stopping
 
 logger = logging.getLogger(__name__)
@@ -53,6 +59,14 @@ def see_through(
         elif is_disk_full():
             logger.warning("no space left", exc_info=error, extra=about)
             claim.put_off("out-of-space", "The disk of the server is full; this waits for room.")
+        elif isinstance(error, ToolExceeded):
+            logger.warning("job broke a limit", exc_info=error, extra=about)
+            claim.try_again(
+                "too-much-work", f"This takes more {error.limit} than is given to one part of it."
+            )
+        elif isinstance(error, ToolTimedOut | ToolStalled):
+            logger.warning("job was too slow", exc_info=error, extra=about)
+            claim.try_again("took-too-long", "A part of the video took longer than it may.")
         elif isinstance(error, FFmpegError):
             logger.warning("job failed", exc_info=error, extra=about)
             claim.try_again("encoding-failed", "This part of the video could not be encoded.")

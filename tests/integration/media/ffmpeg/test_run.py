@@ -15,7 +15,8 @@ import pytest
 from media.ffmpeg.binary import ffmpeg_binary
 from media.ffmpeg.child_process import ask
 from media.ffmpeg.errors import ToolFailed, ToolStalled, ToolTimedOut
-from media.ffmpeg.run import Limits, Watch, _death_signal_prefix, run, start, supervise
+from media.ffmpeg.limits import Limits, bounded
+from media.ffmpeg.run import Watch, run, start, supervise
 
 ENDLESS = ("-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc", "-f", "null", "-")
 
@@ -184,9 +185,9 @@ def test_processes_die_with_a_killed_caller(kind: str) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the death of a parent")
 def test_a_caller_killed_before_its_process_asked_for_the_signal_leaves_nothing() -> None:
     gone = os.getpid() + 1
-    prefix = _death_signal_prefix(gone)
-    assert prefix, "setpriv is missing (util-linux)"
-    assert subprocess.run([*prefix, "sleep", "60"], timeout=10, check=False).returncode == 1
+    argv = bounded(["sleep", "60"], Limits(), parent_pid=gone)
+    assert "setpriv" in argv[0], "setpriv is missing (util-linux)"
+    assert subprocess.run(argv, timeout=10, check=False).returncode == 1
 
 
 def test_a_child_that_dies_is_a_failure() -> None:
