@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-full demo test test-full media-matrix check fix lock stats \
+.PHONY: help setup run run-full demo test test-full media-matrix fuzz check fix lock stats \
 	bench-encode bench-upload bench-fanout bench-chaos clean
 
 help: ## List the commands
@@ -48,13 +48,16 @@ demo: setup ## Fill a fresh instance with people, posts and clips
 # --- Tests and checks ----------------------------------------------------------------------------
 
 test: $(VENV)/tools ## The tests, on the embedded stack
-	$(BIN)/python -m pytest -n 2 --dist loadfile --reruns 1 -m "not full and not browser and not matrix"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --reruns 1 -m "not full and not browser and not matrix and not hostile"
 
 test-full: $(VENV)/tools setup ## All tests, on PostgreSQL, Redis and Chromium (installed if missing)
 	$(BIN)/python -m tests.services test
 
 media-matrix: $(VENV)/tools ## Encode and decode every kind of source; writes docs/sources.md
 	$(BIN)/python -m tests.matrix
+
+fuzz: $(VENV)/tools ## Damaged and hostile files, COUNT of them or SECONDS long
+	$(BIN)/python -m tests.hostile.fuzz $(or $(COUNT),5000) $(or $(SECONDS),600)
 
 check: $(VENV)/tools ## Formatting, lint, types, import contracts, deployment settings; writes nothing
 	$(BIN)/ruff check .

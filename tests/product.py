@@ -112,11 +112,13 @@ class Product:
         signed_in = self.call("POST", "/api/login/", {"login": name, "password": password})
         return str(signed_in["access"])
 
-    def upload(self, path: Path, token: str, *, chunk_bytes: int = 8 * 1024 * 1024) -> str:
-        """Upload a file by tus in chunks; the id of the video."""
+    def upload(
+        self, path: Path, token: str, *, chunk_bytes: int = 8 * 1024 * 1024, filename: str = ""
+    ) -> str:
+        """Upload a file by tus in chunks, under its own name or another; the id of the video."""
         size = path.stat().st_size
         headers = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
-        metadata = f"filename {_base64(path.name)}"
+        metadata = f"filename {_base64(filename or path.name)}"
         created = _send(
             f"{self.url}/api/uploads/",
             "POST",

@@ -204,7 +204,9 @@ class _Inspector:
         """The first picture that comes out with this packet, if one does."""
         try:
             return next(iter(packet.decode()), None)
-        except av.FFmpegError:
+        except av.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
             return None  # A damaged packet; a later one may do.
 
     def duration_guess(self) -> float | None:
