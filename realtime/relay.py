@@ -20,7 +20,7 @@ from media import events as media
 from posts import events as posts
 from posts import selectors
 from posts.models import Post, PostMedia
-from realtime import topics
+from realtime import tickets, topics
 from realtime.change import Change
 from realtime.courier import Courier, courier
 from realtime.groups import RECHECK, SIGNED_OUT, group_of
@@ -242,6 +242,8 @@ def user_changed(event: users.UserChanged) -> None:
 
 def signed_out(event: users.SignedOut) -> None:
     """Close the sockets of the account; those that are still signed in come back."""
+    # First: a socket that opens in between is closed like the others.
+    tickets.end_all(event.user_id)
     courier.send(SIGNED_OUT, {"type": SIGNED_OUT, "user_id": str(event.user_id)})
 
 

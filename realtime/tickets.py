@@ -1,11 +1,12 @@
-"""Tickets for the handshake of a socket: signed, short-lived, used once.
+"""Tickets for the handshake of a socket: signed, short-lived, used once, void after signing out.
 
-Checking one costs no query. That it has been used is noted in the cache, which all web processes
-share (Redis), or which is that of the only one.
+Checking one costs no query. That it has been used, and when its account signed out, is noted in the
+cache, which all web processes share (Redis), or which is that of the only one.
 """
 
 import logging
 import secrets
+import time
 import uuid
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ class Ticket:
 
     user_id: uuid.UUID
     nonce: str
+    #: Seconds since 1970.
+    issued_at: float
 
 
 def _signer() -> signing.TimestampSigner:
@@ -38,14 +41,15 @@ def _signer() -> signing.TimestampSigner:
 
 def issue(user: User) -> str:
     """A ticket for one handshake of `user`, to be offered as subprotocol `ticket.<ticket>`."""
-    return _signer().sign_object([str(user.pk), secrets.token_urlsafe(_NONCE_BYTES)])
+    content = [str(user.pk), secrets.token_urlsafe(_NONCE_BYTES), time.time()]
+    return _signer().sign_object(content)
 
 
 def check(text: str) -> Ticket:
     """The ticket; no query. Raises Unauthenticated for one that is old or not ours."""
     try:
-        user_id, nonce = _signer().unsign_object(text, max_age=TICKET_SECONDS)
-        return Ticket(uuid.UUID(user_id), str(nonce))
+        user_id, nonce, issued_at = _signer().unsign_object(text, max_age=TICKET_SECONDS)
+        return Ticket(uuid.UUID(user_id), str(nonce), float(issued_at))
     except (signing.BadSignature, ValueError, TypeError, AttributeError):
         raise Unauthenticated("The ticket is too old or not valid.") from None
 
@@ -53,14 +57,33 @@ def check(text: str) -> Ticket:
 def use_up(ticket: Ticket) -> None:
     """Note that the ticket is used; of any number who try, one gets through. Blocks.
 
-    Raises Unauthenticated for all others, and Unavailable while the cache does not answer: then
-    nobody could tell the first from the second.
+    Raises Unauthenticated for all others, and for tickets from before their account signed out;
+    and Unavailable while the cache does not answer: then nobody could tell the first from the
+    second.
     """
     try:
         # The note outlives the ticket, which is at least as old as the note.
         is_first = cache.add(f"ws-ticket:{ticket.nonce}", 1, TICKET_SECONDS)
+        signed_out_at = cache.get(_signed_out_key(ticket.user_id), 0.0)
     except (RedisError, OSError) as error:
         logger.warning("tickets without cache", extra={"reason": repr(error)})
         raise Unavailable("Tickets cannot be checked right now.") from error
     if not is_first:
         raise Unauthenticated("The ticket has been used already.")
+    if ticket.issued_at <= signed_out_at:
+        raise Unauthenticated(
+            "The account has signed out since. Sign in, and ask for another ticket."
+        )
+
+
+def end_all(user_id: uuid.UUID) -> None:
+    """Void the tickets that the account has now; one that is still signed in gets new ones."""
+    try:
+        cache.set(_signed_out_key(user_id), time.time(), TICKET_SECONDS)
+    except (RedisError, OSError) as error:
+        # Nor can any ticket be used while the cache is away.
+        logger.warning("tickets without cache", extra={"reason": repr(error)})
+
+
+def _signed_out_key(user_id: uuid.UUID) -> str:
+    return f"ws-signed-out:{user_id}"

@@ -144,17 +144,23 @@ async def test_one_account_has_so_many_sockets_and_no_more(stage: Stage) -> None
             assert (await another.ask("ping"))["type"] == "ok"
 
 
-async def test_signing_out_closes_the_sockets_of_the_account(stage: Stage) -> None:
+async def test_signing_out_closes_the_sockets_of_the_account_and_voids_its_tickets(
+    stage: Stage,
+) -> None:
     name, password = f"leaver-{uuid.uuid4().hex[:8]}", "a-long-passphrase-9"
     account = {"username": name, "email": f"{name}@example.com", "password": password}
     stage.product.call("POST", "/api/register/", account)
     tokens = stage.product.call("POST", "/api/login/", {"login": name, "password": password})
+    unused = stage.ticket(tokens["access"])
     async with line(stage.product, ticket=stage.ticket(tokens["access"])) as opened:
         await opened.ask("ping")
         leaving = {"refresh": tokens["refresh"]}
         stage.product.call("POST", "/api/logout/", leaving, tokens["access"])
         await opened.socket.wait_closed()
         assert opened.socket.close_code == 4401
+    async with line(stage.product, ticket=unused) as late:
+        await asyncio.wait_for(late.socket.wait_closed(), 10)
+        assert late.socket.close_code == 4401
 
 
 async def test_other_paths_are_no_sockets(stage: Stage) -> None:

@@ -33,7 +33,10 @@ def test_what_others_have_signed_is_no_ticket() -> None:
     ticket = tickets.issue(USER)
     other = signing.TimestampSigner(salt="other", sep=".").sign_object([str(USER.pk), "x"])
     signer = signing.TimestampSigner(salt="realtime.ticket", sep=".")
-    payloads = [signer.sign_object(it) for it in ({"x": 1}, [1, "x"], str(USER.pk), ["x", "y"])]
+    payloads = [
+        signer.sign_object(it)
+        for it in ({"x": 1}, [1, "x", 1], str(USER.pk), ["x", "y", 1], [str(USER.pk), "x"])
+    ]
     for forged in (ticket[:-1] + "x", ticket[1:], other, *payloads, "", "é"):
         with pytest.raises(Unauthenticated):
             tickets.check(forged)
@@ -59,6 +62,16 @@ def test_of_many_who_come_at_once_one_gets_through() -> None:
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(gets_through, range(64))) == 1
+
+
+def test_signing_out_voids_the_tickets_of_the_account_and_no_others() -> None:
+    other = cast("User", SimpleNamespace(pk=uuid.uuid4()))
+    old, others = tickets.check(tickets.issue(USER)), tickets.check(tickets.issue(other))
+    tickets.end_all(USER.pk)
+    with pytest.raises(Unauthenticated, match="signed out since"):
+        tickets.use_up(old)
+    tickets.use_up(others)
+    tickets.use_up(tickets.check(tickets.issue(USER)))
 
 
 def test_without_the_cache_nobody_gets_through(monkeypatch: pytest.MonkeyPatch) -> None:
