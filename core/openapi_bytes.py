@@ -67,6 +67,7 @@ _LINK = [
 ]
 _PLAN = _path("plan", {"type": "integer"})
 _RUNG = _path("rung", {"type": "string"}, "`720p`, or `audio`.")
+_MANIFEST = {"application/dash+xml": {"schema": {"type": "string"}}}
 _BYTES_TO_SAVE = {"application/octet-stream": {"schema": {"format": "binary"}}}
 _PLAYLIST: Schema = {"application/vnd.apple.mpegurl": {"schema": {"type": "string"}}}
 
@@ -220,6 +221,9 @@ PATHS: dict[str, Schema] = {
     },
     "/hls/{video_id}/{signature}/master.m3u8": _delivered(
         "The multivariant playlist", "hls_master", _PLAYLIST
+    ),
+    "/hls/{video_id}/{signature}/manifest.mpd": _delivered(
+        "The same as a DASH manifest", "dash_manifest", _MANIFEST
     ),
     "/hls/{video_id}/{signature}/poster.jpg": _delivered(
         "The poster", "hls_poster", {"image/jpeg": {"schema": {"format": "binary"}}}

@@ -55,6 +55,7 @@ _YEAR_SECONDS = 365 * 24 * 3600
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?![^,;\s])")
 
 PLAYLIST = "application/vnd.apple.mpegurl"
+MANIFEST = "application/dash+xml"
 
 
 class LinkExpired(Gone):
@@ -128,8 +129,8 @@ class Delivery:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         link, facts = await self._let_in(scope)
         match link.name:
-            case "master.m3u8":
-                text = await self._multivariant(link, facts, scope)
+            case "master.m3u8" | "manifest.mpd":
+                text = await self._whole(link, facts, scope)
                 await answer_whole(scope, send, text.encode(), _playlist_kind(facts, link))
             case "index.m3u8":
                 plan = await self._plan(link)
@@ -171,7 +172,7 @@ class Delivery:
             raise LinkExpired
         return link, facts
 
-    async def _multivariant(self, link: Link, facts: StreamFacts, scope: Scope) -> str:
+    async def _whole(self, link: Link, facts: StreamFacts, scope: Scope) -> str:
         number = facts.plan_number
         if number is None:
             # Known for up to five seconds; the plan may stand since.
@@ -182,7 +183,8 @@ class Delivery:
             raise NotFound("The video is still being prepared.")
         made = await in_database(streams.made_of, link.media_id, number)
         wish = parse_qs(scope["query_string"].decode("latin-1"))
-        return playlists.multivariant(
+        write = playlists.manifest if link.name == "manifest.mpd" else playlists.multivariant
+        return write(
             plan,
             number=number,
             made=made,
@@ -345,7 +347,8 @@ def _kind(link: Link, facts: StreamFacts) -> Kind:
 
 def _playlist_kind(facts: StreamFacts, link: Link) -> Kind:
     fixed = _keep(facts, link, 60).removesuffix(", immutable")
-    return Kind(content_type=PLAYLIST, cache_control=fixed if facts.is_complete else "no-cache")
+    content_type = MANIFEST if link.name == "manifest.mpd" else PLAYLIST
+    return Kind(content_type=content_type, cache_control=fixed if facts.is_complete else "no-cache")
 
 
 def _keep(facts: StreamFacts, link: Link, seconds: int) -> str:

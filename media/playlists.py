@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from media.ffmpeg.plan import AUDIO, Plan, PlannedRung
-from media.hls import playlists
+from media.ffmpeg.plan import AUDIO, VIDEO_TIMESCALE, Plan, PlannedRung
+from media.hls import mpd, playlists
 
 #: The rung that is made first where nothing can be copied: small enough to be there at once.
 LEAD_SHORT_SIDE_PX = 360
@@ -51,11 +51,9 @@ def multivariant(
 
     With `with_planned` all rungs are listed, for a player that knows which segments exist.
     """
-    lead = lead_rung(plan)
     videos = [
         _video(rung, number, plan, made.get(rung.name, _NOTHING))
-        for rung in (plan.video.rungs if plan.video else ())
-        if with_planned or rung.name == lead or made.get(rung.name, _NOTHING).is_complete
+        for rung in _listed(plan, made, with_planned=with_planned)
     ]
     subtitles = [
         playlists.SubtitleRendition(
@@ -65,6 +63,56 @@ def multivariant(
     ]
     return playlists.multivariant(
         videos=videos, audio=_audio(plan, number, made), subtitles=subtitles
+    )
+
+
+def _listed(plan: Plan, made: Mapping[str, Made], *, with_planned: bool) -> Sequence[PlannedRung]:
+    lead = lead_rung(plan)
+    return [
+        rung
+        for rung in (plan.video.rungs if plan.video else ())
+        if with_planned or rung.name == lead or made.get(rung.name, _NOTHING).is_complete
+    ]
+
+
+def manifest(
+    plan: Plan, *, number: int, made: Mapping[str, Made], with_planned: bool = False
+) -> str:
+    """The DASH manifest of the same renditions and segments."""
+    video, audio = plan.video, plan.audio
+    return mpd.manifest(
+        folder=str(number),
+        duration_seconds=plan.duration_seconds,
+        pictures=[
+            mpd.Picture(
+                name=rung.name,
+                codecs=rung.codecs,
+                width=rung.width,
+                height=rung.height,
+                frame_rate=video.frame_rate if video else Fraction(0),
+                peak_bps=made.get(rung.name, _NOTHING).peak_bps or rung.peak_bps,
+            )
+            for rung in _listed(plan, made, with_planned=with_planned)
+        ],
+        picture_timeline=mpd.Timeline(timescale=VIDEO_TIMESCALE, marks=video.marks)
+        if video
+        else None,
+        sound=mpd.Sound(
+            name=AUDIO,
+            codecs=audio.codecs,
+            channels=audio.channels,
+            sample_rate=audio.sample_rate,
+            peak_bps=made.get(AUDIO, _NOTHING).peak_bps or audio.bit_rate_bps,
+        )
+        if audio
+        else None,
+        sound_timeline=mpd.Timeline(timescale=audio.sample_rate, marks=audio.marks)
+        if audio
+        else None,
+        tracks=[
+            mpd.Track(uri=f"{number}/{track.name}/0.vtt", name=track.label, language=track.language)
+            for track in plan.subtitles
+        ],
     )
 
 

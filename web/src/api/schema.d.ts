@@ -632,6 +632,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/hls/{video_id}/{signature}/manifest.mpd": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The same as a DASH manifest
+         * @description Opened by the signed folder alone; no header is needed.
+         */
+        get: operations["dash_manifest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/hls/{video_id}/{signature}/master.m3u8": {
         parameters: {
             query?: never;
@@ -2891,6 +2911,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    dash_manifest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+                /** @description `{expiry}.{epoch}.{mac}`, from `playlist_url`. */
+                signature: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/dash+xml": string;
                 };
             };
             default: components["responses"]["Problem"];
