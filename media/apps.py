@@ -29,6 +29,7 @@ class MediaConfig(AppConfig):
             plans,
             queue,
             remote_calls,
+            server_wakes,
             upload_sweeps,
         )
         from users.services import forget_expired
@@ -46,5 +47,6 @@ class MediaConfig(AppConfig):
         hooks.every(arriving.LOOK_SECONDS, "arriving files", arriving.look_around)
         hooks.every(queue.TELL_SECONDS, "queue", queue.teller.tell)
         hooks.every(forecasts.FORECAST_SECONDS, "forecasts", forecasts.forecast_media)
+        hooks.every(server_wakes.LOOK_SECONDS, "wake servers", server_wakes.waker.look)
         hooks.every(remote_calls.FORGET_SECONDS, "nonces", remote_calls.forget_nonces)
         hooks.every(SESSION_SWEEP_SECONDS, "expired sessions", forget_expired)

@@ -28,6 +28,8 @@ class Server(models.Model):
     capacity = models.PositiveSmallIntegerField(default=0)
     load = models.PositiveSmallIntegerField(default=0)
     version = models.CharField(max_length=40, blank=True)
+    #: The address under which it reaches this instance, as it tells; wake-ups name it.
+    callback_base = models.CharField(max_length=300, blank=True)
     last_seen = models.DateTimeField(null=True)
     #: When its address was last asked, and whether it answered well.
     checked_at = models.DateTimeField(null=True)

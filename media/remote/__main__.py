@@ -13,6 +13,7 @@ from media.ffmpeg.binary import ffmpeg_binary
 from media.ffmpeg.child_process import keep_warm, let_go
 from media.remote.client import Client
 from media.remote.crew import Crew
+from media.remote.door import Door
 from media.remote.home import home
 from media.remote.signing import Key, NotAKey
 
@@ -43,6 +44,12 @@ def arguments(given: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--cache-gib", type=float, default=20.0, help="How much of the sources is kept."
+    )
+    parser.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        default="",
+        help="Be woken by POST /process there, instead of asking all the time.",
     )
     parser.add_argument(
         "--drain-seconds",
@@ -77,6 +84,8 @@ def main(given: list[str] | None = None) -> int:
         return _complain(f"--key or WORKER_API_KEY: {error}")
     # What we start must not find it.
     os.environ.pop("WORKER_API_KEY", None)
+    if options.listen and not options.listen.rpartition(":")[2].isdigit():
+        return _complain("--listen takes HOST:PORT, as 0.0.0.0:8700")
     client = Client(options.server, key, ca_file=options.ca_file)
     with home(options.folder / key.server_id.hex) as folder:
         crew = Crew(
@@ -86,7 +95,10 @@ def main(given: list[str] | None = None) -> int:
             ordinary_slots=max(options.slots, 1),
             version=_version(),
             drain_seconds=options.drain_seconds,
+            server=options.server.rstrip("/"),
+            is_woken=bool(options.listen),
         )
+        door = _door(options, key, crew)
         signal.signal(signal.SIGTERM, crew.stop)
         signal.signal(signal.SIGINT, crew.stop)
         keep_warm()
@@ -94,6 +106,25 @@ def main(given: list[str] | None = None) -> int:
             return crew.run()
         finally:
             let_go()
+            if door is not None:
+                door.close()
+
+
+def _door(options: argparse.Namespace, key: Key, crew: Crew) -> Door | None:
+    """Where the server may knock, if anywhere."""
+    if not options.listen:
+        return None
+    host, _, port = options.listen.rpartition(":")
+    door = Door(
+        (host.strip("[]"), int(port)),
+        key,
+        server=options.server,
+        ring=crew.ring,
+        is_well=crew.is_well,
+    )
+    door.open()
+    logging.getLogger(__name__).info("door open", extra={"port": door.port})
+    return door
 
 
 class _Line(logging.Formatter):

@@ -34,6 +34,8 @@ STOP_SECONDS = 8.0
 #: Pauses while nobody answers, or the server wants nothing of us.
 PAUSE_SECONDS = 0.5
 PAUSE_MAX_SECONDS = 10.0
+#: How long a worker that is woken relies on being woken.
+WOKEN_POLL_SECONDS = 30.0
 #: Plans that are kept; one of twelve hours takes a few MiB.
 PLANS_MAX = 16
 
@@ -50,6 +52,8 @@ class Crew:
         ordinary_slots: int,
         version: str,
         drain_seconds: float,
+        server: str = "",
+        is_woken: bool = False,
     ) -> None:
         self._client = client
         self._store = LocalStore(folder)
@@ -57,6 +61,10 @@ class Crew:
         self._slots = [False] * ordinary_slots + [True]
         self._version = version
         self._drain_seconds = drain_seconds
+        self._server = server
+        self._is_woken = is_woken
+        self._bell = threading.Condition()
+        self._rings = 0
         self._plans: dict[tuple[str, int], Plan] = {}
         self._held: set[RemoteClaim] = set()
         self._lock = threading.Lock()
@@ -71,6 +79,16 @@ class Crew:
         """Begin to end: finish what is held. Asked again, hand it back at once."""
         self._asked_to_stop += 1
 
+    def ring(self) -> None:
+        """There is work: have the slots that wait ask for it."""
+        with self._bell:
+            self._rings += 1
+            self._bell.notify_all()
+
+    def is_well(self) -> bool:
+        """Whether the server has heard of us lately, and nothing ends us."""
+        return self._is_known.is_set() and not self._draining.is_set()
+
     def run(self) -> int:
         """Work until `stop`; then finish or hand back what is held, and return."""
         heartbeat = _thread(self._beat, "heartbeat")
@@ -81,6 +99,7 @@ class Crew:
         while not self._asked_to_stop and not self._exit_code:
             time.sleep(0.1)
         self._draining.set()
+        self.ring()
         self._client.hang_up()
         self._join(slots, self._drain_seconds, unless=lambda: self._asked_to_stop > 1)
         for claim in self._all_held():
@@ -123,11 +142,12 @@ class Crew:
                 self._draining.wait(PAUSE_SECONDS)
 
     def _work_once(self, *, urgent_only: bool) -> None:
-        asked = {"urgent_only": urgent_only, "wait_seconds": CLAIM_WAIT_SECONDS}
-        described = self._client.call("claim", asked, wait_seconds=CLAIM_WAIT_SECONDS)
+        rings = self._rings
+        wait_seconds = 0.0 if self._is_woken else CLAIM_WAIT_SECONDS
+        asked = {"urgent_only": urgent_only, "wait_seconds": wait_seconds}
+        described = self._client.call("claim", asked, wait_seconds=wait_seconds)
         if described is None:
-            # Nothing in all that time; or at once, because the server lets us drain.
-            self._draining.wait(PAUSE_SECONDS)
+            self._rest(rings)
             return
         claim = RemoteClaim(self._client, described)
         with self._lock:
@@ -139,6 +159,17 @@ class Crew:
         finally:
             with self._lock:
                 self._held.discard(claim)
+
+    def _rest(self, rings: int) -> None:
+        """Until there may be something: a wake-up; or a moment, after a claim that was held."""
+        if not self._is_woken:
+            # Nothing in all that time; or at once, because the server lets us drain.
+            self._draining.wait(PAUSE_SECONDS)
+            return
+        with self._bell:
+            self._bell.wait_for(
+                lambda: self._rings != rings or self._draining.is_set(), WOKEN_POLL_SECONDS
+            )
 
     def _do(self, claim: RemoteClaim) -> None:
         about = {"job": claim.job, "kind": claim.kind, "video": claim.video_id}
@@ -226,6 +257,7 @@ class Crew:
             "version": self._version,
             "capacity": len(self._slots) - 1,
             "load": len(held),
+            "server_url": self._server,
             "claims": [claim.held for claim in held],
         }
         answer: Mapping[str, Any] = self._client.call("heartbeat", shape)

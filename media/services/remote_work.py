@@ -161,6 +161,7 @@ def beat(
     capacity: int,
     load: int,
     held: Sequence[Held],
+    server_url: str = "",
 ) -> dict[str, Any]:
     """Renew the leases of a server and show its life; what it holds still, and what is new of it.
 
@@ -169,7 +170,11 @@ def beat(
     if protocol != signing.PROTOCOL:
         raise ProtocolMismatch(protocol=signing.PROTOCOL)
     Server.objects.filter(pk=server.pk).update(
-        version=version[:40], capacity=capacity, load=load, last_seen=Now()
+        version=version[:40],
+        capacity=capacity,
+        load=load,
+        callback_base=server_url,
+        last_seen=Now(),
     )
     _show_life(server, capacity)
     if held:

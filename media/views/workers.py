@@ -38,6 +38,7 @@ class _BeatShape(serializers.Serializer[Any]):
     version = serializers.CharField(max_length=40, allow_blank=True)
     capacity = serializers.IntegerField(min_value=0, max_value=CLAIMS_MAX)
     load = serializers.IntegerField(min_value=0, max_value=CLAIMS_MAX)
+    server_url = serializers.CharField(max_length=300, default="", allow_blank=True)
     claims = serializers.ListField(child=_HeldShape(), max_length=CLAIMS_MAX)
 
 

@@ -16,9 +16,11 @@ import pytest
 from tests.e2e.test_encoding import frames_of
 from tests.factories.media import make_clip
 from tests.product import ROOT, Product, running
+from tests.services import free_port
 
 #: What would open a database, or tell the worker where one is.
 _HIDDEN = ("DATABASE_URL", "DB_HOST", "SECRET_KEY", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
+REMOTE = (sys.executable, "-m", "media.remote")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         yield started
 
 
-def add_server(product: Product, name: str) -> str:
+def add_server(product: Product, name: str, url: str = "") -> str:
     """Register a worker as an operator does; its key."""
     name_of_admin = f"admin-{name}"
     token = product.sign_up(name_of_admin)
@@ -39,17 +41,19 @@ def add_server(product: Product, name: str) -> str:
         f"from users.models import User; "
         f"User.objects.filter(username='{name_of_admin}').update(role='admin')",
     )
-    added = product.call("POST", "/admin/servers", {"name": name}, token)
+    added = product.call("POST", "/admin/servers", {"name": name, "url": url}, token)
     return str(added["key"])
 
 
 @contextmanager
-def remote_worker(product: Product, key: str, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def remote_worker(
+    product: Product, key: str, folder: Path, *options: str
+) -> Iterator["subprocess.Popen[bytes]"]:
     """`python -m media.remote` with nothing but an address and a key."""
     environment = {name: value for name, value in os.environ.items() if name not in _HIDDEN}
     with (folder.parent / f"{folder.name}.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "media.remote", "--server", product.url, "--folder", folder],
+            [*REMOTE, "--server", product.url, "--folder", str(folder), *options],
             cwd=ROOT,
             env=environment | {"WORKER_API_KEY": key},
             stdout=log,
@@ -166,6 +170,30 @@ def _is_alive(process: psutil.Process) -> bool:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def test_a_worker_with_an_address_is_woken(product: Product, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", seconds=10, size="256x144")
+    token, port = product.sign_up(), free_port()
+    key = add_server(product, "reachable", f"http://127.0.0.1:{port}")
+    with (
+        # It holds two jobs, so that others wait, and it is the one that wakes.
+        local_worker(product, "--perform", "tests.e2e.taking_in.perform"),
+        remote_worker(product, key, tmp_path / "worker", "--listen", f"127.0.0.1:{port}"),
+    ):
+        wait_until(lambda: "worker ready" in (tmp_path / "worker.log").read_text())
+        time.sleep(1)
+        began = time.monotonic()
+        video_id = product.upload(clip, token)
+        done = f"/api/jobs/?video_id={video_id}&state=done"
+        wait_until(
+            lambda: (
+                {"poster", "lead", "ladder", "audio"}
+                & {job["kind"] for job in product.call("GET", done, token=token)["results"]}
+            )
+        )
+        # Without being woken it would ask half a minute later.
+        assert time.monotonic() - began < 25
 
 
 def test_a_worker_whose_key_is_no_good_says_so_and_ends(product: Product, tmp_path: Path) -> None:
