@@ -228,6 +228,15 @@ PATHS: dict[str, Schema] = {
     "/hls/{video_id}/{signature}/poster.jpg": _delivered(
         "The poster", "hls_poster", {"image/jpeg": {"schema": {"format": "binary"}}}
     ),
+    "/hls/{video_id}/{signature}/storyboard.vtt": _delivered(
+        "Where each small still is", "hls_storyboard", {"text/vtt": {"schema": {"type": "string"}}}
+    ),
+    "/hls/{video_id}/{signature}/storyboard-{number}.jpg": _delivered(
+        "A sheet of small stills",
+        "hls_storyboard_sheet",
+        {"image/jpeg": {"schema": {"format": "binary"}}},
+        _path("number", {"type": "integer"}),
+    ),
     "/hls/{video_id}/{signature}/{plan}/{rung}/index.m3u8": _delivered(
         "All planned segments of a rendition", "hls_variant", _PLAYLIST, _PLAN, _RUNG
     ),

@@ -39,8 +39,9 @@ from media.delivery.waiters import Key, NoRoom, Waiters
 from media.ffmpeg.plan import AUDIO, Plan
 from media.playback import Link, is_genuine, parse
 from media.selectors import VideoNotFound
-from media.services.on_demand import SegmentNotPlanned, request_poster, request_segment
-from media.store import download_key, init_key, poster_key, segment_key, store, subtitles_key
+from media.services.lost import request_picture
+from media.services.on_demand import SegmentNotPlanned, request_segment
+from media.store import download_key, init_key, picture_key, segment_key, store, subtitles_key
 from media.streams import StreamFacts
 from media.threads import in_database
 
@@ -148,7 +149,7 @@ class Delivery:
                 try:
                     await self._object(scope, send, _key(link), _kind(link, facts))
                 except FileNotFoundError:
-                    await in_database(request_poster, media_id=link.media_id)
+                    await in_database(request_picture, media_id=link.media_id, name=name)
                     raise NotFound(f"There is no {name} yet.") from None
 
     async def _let_in(self, scope: Scope) -> tuple[Link, StreamFacts]:
@@ -325,20 +326,20 @@ def _wanted(link: Link) -> dict[str, Any]:
 
 def _key(link: Link) -> str:
     match link.name:
-        case "poster.jpg":
-            return poster_key(link.media_id)
         case "init.mp4":
             return init_key(link.media_id, link.plan, link.rung)
         case "0.vtt":
             return subtitles_key(link.media_id, link.plan, link.rung)
-        case _:
+        case "segment":
             return segment_key(link.media_id, link.plan, link.rung, link.number)
+        case name:
+            return picture_key(link.media_id, name)
 
 
 def _kind(link: Link, facts: StreamFacts) -> Kind:
-    if link.name == "poster.jpg":
+    if link.name.endswith(".jpg"):
         content_type = "image/jpeg"
-    elif link.name == "0.vtt":
+    elif link.name.endswith(".vtt"):
         content_type = "text/vtt; charset=utf-8"
     else:
         content_type = "audio/mp4" if link.rung == AUDIO else "video/mp4"

@@ -231,6 +231,7 @@ def _progress(media_file: MediaFile, plans: Plans) -> Shape:
         "height": media_file.height,
         "playlist_url": f"{folder}/master.m3u8" if plans.renditions else None,
         "poster_url": f"{folder}/poster.jpg" if media_file.has_poster else None,
+        "storyboard_url": f"{folder}/storyboard.vtt" if media_file.has_storyboard else None,
         "error": error if media_file.error_code else None,
         "damaged": media_file.damaged,
         "queue": _queue(media_file),

@@ -51,6 +51,11 @@ def poster_key(media_id: uuid.UUID) -> str:
     return f"hls/{media_id}/poster.jpg"
 
 
+def picture_key(media_id: uuid.UUID, name: str) -> str:
+    """A still: `poster.jpg`, or a file of the storyboard (`storyboard.vtt`, `storyboard-0.jpg`)."""
+    return f"hls/{media_id}/{name}"
+
+
 def init_key(media_id: uuid.UUID, plan: int, rung: str) -> str:
     """The beginning that every segment of a rendition needs."""
     return f"hls/{media_id}/{plan}/{rung}/init.mp4"

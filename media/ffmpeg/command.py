@@ -24,6 +24,9 @@ KEYFRAME_SECONDS = 2
 #: Frames of sound that are encoded and dropped before a later start, for a seamless join.
 AUDIO_WARM_UP_FRAMES = 8
 
+#: The picture that a poster is judged by.
+GREY_WIDTH, GREY_HEIGHT = 64, 36
+
 #: How much earlier than that the source is sought, for decoders that need a run-up.
 _AUDIO_RUN_UP_SECONDS = Fraction(2)
 
@@ -209,23 +212,58 @@ def init_command(ffmpeg: str, plan: Plan, *, source: Path, out_dir: Path) -> lis
     ]
 
 
-def poster_command(ffmpeg: str, plan: Plan, *, source: Path, out: Path) -> list[str]:
-    """A still from near the beginning: the most typical of a second of frames."""
+def poster_command(ffmpeg: str, plan: Plan, *, number: int, source: Path, out: Path) -> list[str]:
+    """A still as JPEG, and the same in 64 × 36 shades of grey to stdout, to be judged by.
+
+    Of the piece after the first, or the only one, it is the most typical of a second of frames; of
+    a later piece the keyframe at or before its beginning, which costs one decoded picture.
+    """
     video = _video(plan)
-    at = next(b for b in (*video.bounds[1:2], video.bounds[0]) if b < video.bounds[-1])
-    seek = seek_arguments(video, at) if at > video.bounds[0] else []
+    at = video.bounds[number]
+    seek = seek_arguments(video, at) if number else []
     rung = video.rungs[0]
     scale = min(1.0, 1280 / max(rung.width, rung.height))
     width, height = (max(round(side * scale / 2) * 2, 2) for side in (rung.width, rung.height))
     tone_map = f",{_TONE_MAP}" if video.is_hdr else ""
+    is_typical = number <= 1
+    picked = f"trim=start_pts={at},thumbnail=24" if is_typical else "null"
     graph = (
-        f"[0:{video.stream_index}]trim=start_pts={at},thumbnail=24,"
-        f"scale={width}:{height}:out_range=pc{tone_map},format=yuvj420p,setsar=1[poster]"
+        f"[0:{video.stream_index}]{picked}{_prepared(video)},"
+        f"scale={width}:{height}:out_range=pc{tone_map},format=yuvj420p,setsar=1,split[poster][p];"
+        f"[p]scale={GREY_WIDTH}:{GREY_HEIGHT}:flags=area,format=gray[grey]"
     )
     return [
-        *_beginning(ffmpeg, source, *seek),
+        *_beginning(ffmpeg, source, *(() if is_typical else ("-skip_frame", "nokey")), *seek),
         *("-filter_complex", graph, "-map", "[poster]", "-frames:v", "1", "-update", "1"),
         *("-map_metadata", "-1", "-c:v", "mjpeg", "-q:v", "4", "-f", "image2", str(out)),
+        *("-map", "[grey]", "-frames:v", "1", "-f", "rawvideo", "pipe:1"),
+    ]
+
+
+def storyboard_command(
+    ffmpeg: str,
+    *,
+    source: Path,
+    out: Path,
+    interval_ms: int,
+    count: int,
+    size: tuple[int, int],
+    side: int,
+) -> list[str]:
+    """`count` stills of `size`, one per interval, in sheets of `side` × `side`.
+
+    `out` has a %d for the number of the sheet. A still is what is shown in the middle of its
+    interval; where the picture ends early, the last one stays.
+    """
+    graph = (
+        f"scale={size[0]}:{size[1]}:flags=area:out_range=pc,format=yuvj420p,setsar=1,"
+        f"fps=1000/{interval_ms}:start_time=0:round=near:eof_action=pass,"
+        f"tpad=stop=-1:stop_mode=clone,trim=end_frame={count},tile={side}x{side}"
+    )
+    return [
+        *_beginning(ffmpeg, source),
+        *("-vf", graph, "-an", "-fps_mode", "passthrough", "-map_metadata", "-1"),
+        *("-c:v", "mjpeg", "-q:v", "5", "-f", "image2", "-start_number", "0", str(out)),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The use cases of a worker: make the segments, inits and poster of a planned source.
+"""The use cases of a worker: make the segments and inits of a planned source.
 
 Every function writes finished files into `work_dir`, a private folder of the caller, and returns
 what it made. Nothing is published here. All of them raise FFmpegError or one of its kinds; an
@@ -215,16 +215,6 @@ def make_inits(source: Path, *, plan: Plan, work_dir: Path) -> dict[str, Path]:
         paths[name] = work_dir / f"{name}-init.mp4"
         paths[name].write_bytes(init)
     return paths
-
-
-def make_poster(source: Path, *, plan: Plan, work_dir: Path, background: bool = False) -> Path:
-    """A JPEG of a frame near the beginning that is not blank, in its display shape."""
-    path = work_dir / "poster.jpg"
-    argv = command.poster_command(ffmpeg_binary(), plan, source=source, out=path)
-    run(argv, timeout_seconds=_LEAST_TIMEOUT_SECONDS, background=background, limits=_SMALL)
-    if not outputs.is_there(path, most_bytes=_MOST_SMALL_BYTES):
-        raise ToolFailed("no poster was made")
-    return path
 
 
 def make_subtitles(

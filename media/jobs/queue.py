@@ -26,6 +26,7 @@ PRIORITY: dict[str, int] = {
     Kind.AUDIO: 75,
     Kind.POSTER: 60,
     Kind.DOWNLOAD: 50,
+    Kind.STORYBOARD: 20,
     Kind.LADDER: 10,
     Kind.EARLY: 7,
 }
@@ -34,7 +35,9 @@ RE_ENCODE_PRIORITY = 5
 #: What the slot that each worker keeps free may take, where the caller says nothing else.
 URGENT: frozenset[str] = frozenset({Kind.INGEST, Kind.ON_DEMAND, Kind.LEAD, Kind.COPY, Kind.POSTER})
 #: What a media file can be whole without.
-OPTIONAL: frozenset[str] = frozenset({Kind.ON_DEMAND, Kind.POSTER, Kind.EARLY, Kind.DOWNLOAD})
+OPTIONAL: frozenset[str] = frozenset(
+    {Kind.ON_DEMAND, Kind.POSTER, Kind.STORYBOARD, Kind.EARLY, Kind.DOWNLOAD}
+)
 #: A piece counts as if it had come so much later than the one before it. So the first pieces of a
 #: new video go before the last ones of an older video of the same owner, but only until those
 #: have waited for long enough.

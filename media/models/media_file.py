@@ -92,6 +92,7 @@ class MediaFile(models.Model):
     begins_at = models.DateTimeField(null=True)
     ends_at = models.DateTimeField(null=True)
     has_poster = models.BooleanField(default=False)
+    has_storyboard = models.BooleanField(default=False)
     error_code = models.CharField(max_length=50, blank=True)
     error_detail = models.CharField(max_length=500, blank=True)
     #: Seconds of the source that could not be decoded: `[[start, end], …]`.

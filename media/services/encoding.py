@@ -1,7 +1,7 @@
 """What the worker calls for a job of any kind, and what a failure of one means for its media file.
 
-How each kind is done stands in media.workshop.kinds, but for the first look at a source, and
-for what is done before all of it has arrived.
+How each kind is done stands in media.workshop.kinds, but for the first look at a source, for what
+is done before all of it has arrived, and for what is made of segments that are in the store.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from media.jobs.claim import Claim
 from media.jobs.queue import OPTIONAL
 from media.models import Job
-from media.services import deletion, downloads, early, ingest, plans
+from media.services import deletion, downloads, early, ingest, pictures, plans
 from media.services.changes import announce, lock
 from media.services.making import load_work
 from media.states import MEDIA
@@ -33,8 +33,8 @@ def perform(claim: Claim) -> None:
 def job_failed(job: Job) -> None:
     """Show on the media file that a job of it has failed for good.
 
-    Called inside the transaction that ends the job. A poster, what somebody asked for in advance
-    and what was begun early are no reason: the video is whole without the one, and made without
+    Called inside the transaction that ends the job. Stills, what somebody asked for in advance
+    and what was begun early are no reason: the video is whole without the former, and made without
     the others.
     """
     if job.kind == Job.Kind.DOWNLOAD:
@@ -61,6 +61,7 @@ def _in_workshop(claim: Claim) -> None:
 _KINDS: dict[str, Callable[[Claim], None]] = {
     Job.Kind.INGEST: ingest.perform,
     Job.Kind.DOWNLOAD: downloads.perform,
+    Job.Kind.STORYBOARD: pictures.make_storyboard,
     **dict.fromkeys(kinds.KINDS, _in_workshop),
     Job.Kind.EARLY: early.perform,
 }

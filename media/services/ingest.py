@@ -23,7 +23,7 @@ from media.models import Job, MediaFile, Rendition
 from media.models import Plan as PlanRow
 from media.playlists import lead_rung
 from media.selectors import Ranges
-from media.services import adoption, plans
+from media.services import adoption, extras, plans
 from media.services.adoption import Kept
 from media.services.changes import NO_FORECAST, announce, lock
 from media.services.head_start import HeadStart
@@ -90,8 +90,11 @@ def perform(claim: Claim) -> None:
                     work = _plan(claim, inspection, kept, folder)
                     _take_in(work, head)
         _take_subtitles(work, folder)
+    complete = [name for name in work.plan.rung_names if not work.missing(name)]
     with claim.recording():
         enqueue_many(_rest(work, is_last=True))
+        if not work.is_coming:
+            extras.enqueue_ready(_lock(claim), work.plan, complete)
         claim.finish()
 
 

@@ -1,17 +1,24 @@
-"""Segments that are marked as made, but of which the store has nothing, or not all.
+"""What is marked as made, but of which the store has nothing, or not all.
 
-A disk was swapped, for example, or the power failed before they were written out. Their marks are
-taken back, so that they are made again like those that never were.
+A disk was swapped, for example, or the power failed before it was written out. The marks are
+taken back, so that it is made again like what never was.
 """
 
 import logging
+import uuid
 from collections.abc import Iterable
 
+from django.db import transaction
 from django.db.models import Sum
 
-from media.models import MediaFile, Rendition, Segment
-from media.services.changes import announce_progress
-from media.store import segment_key, store
+from media.ffmpeg.plan import Plan
+from media.ffmpeg.storyboard import board_for, file_names
+from media.jobs.queue import enqueue
+from media.models import Job, MediaFile, Rendition, Segment
+from media.services.changes import announce, announce_progress
+from media.services.plans import find_plan
+from media.services.sources import has_source
+from media.store import picture_key, segment_key, store
 
 logger = logging.getLogger(__name__)
 
@@ -49,3 +56,32 @@ def take_back(locked: MediaFile, rendition: Rendition, marks: Iterable[int]) -> 
     planned = siblings.aggregate(count=Sum("segment_count"))["count"]
     made = Segment.objects.filter(rendition__in=siblings).count()
     announce_progress(locked, made=made, planned=planned)
+
+
+def _storyboard_names(media_file: MediaFile) -> list[str]:
+    """The files that its storyboard consists of."""
+    row = find_plan(media_file.pk, None)
+    return file_names(board_for(Plan.from_json(row.document))) if row and row.document else []
+
+
+def request_picture(*, media_id: uuid.UUID, name: str) -> None:
+    """Have a still or a storyboard that was lost made again; nothing happens to what never was.
+
+    Idempotent: until it is there, the media file says that it has none. The caller has found no
+    such object in the store.
+    """
+    is_poster = name == "poster.jpg"
+    mark = "has_poster" if is_poster else "has_storyboard"
+    kind = Job.Kind.POSTER if is_poster else Job.Kind.STORYBOARD
+    media_file = MediaFile.objects.filter(pk=media_id, **{mark: True}).first()
+    if media_file is None or _stored_bytes(picture_key(media_id, name)):
+        return
+    # A storyboard is made of segments. Those that are lost are made when somebody watches them.
+    if not has_source(media_file) if is_poster else name not in _storyboard_names(media_file):
+        return
+    with transaction.atomic():
+        locked = MediaFile.objects.select_for_update().filter(pk=media_id, **{mark: True}).first()
+        if locked is not None:
+            logger.error("picture lost", extra={"media": str(media_id), "picture": name})
+            announce(locked, **{mark: False})
+            enqueue(kind=kind, media_file=locked)

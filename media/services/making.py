@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.db.models import Count
+
 from core.errors import NotFound
 from media.ffmpeg.encode import MadeSegment
 from media.ffmpeg.plan import Plan
@@ -21,6 +23,7 @@ from media.jobs.queue import enqueue
 from media.models import Job, Rendition, Segment
 from media.models import Plan as PlanRow
 from media.selectors import Ranges, made_ranges
+from media.services import extras
 from media.services.changes import announce, announce_progress, lock
 from media.services.plans import find_plan, plan_number, tell_coming
 from media.services.sources import source_path
@@ -158,8 +161,10 @@ def _tell_progress(work: Work, damaged: Spans) -> None:
     row = PlanRow.objects.defer("document").filter(pk=work.plan_id).first()
     if row is None or row.state not in ("coming", "active", "retired"):
         raise LeaseLost
-    planned = sum(len(work.plan.segments(name)) for name in work.rendition_ids)
-    made = Segment.objects.filter(rendition__in=work.rendition_ids.values()).count()
+    counts = {name: len(work.plan.segments(name)) for name in work.rendition_ids}
+    rows = Segment.objects.filter(rendition__in=work.rendition_ids.values())
+    made_of = dict(rows.values_list("rendition__name").annotate(count=Count("id")))
+    planned, made = sum(counts.values()), sum(made_of.values())
     if row.state == "coming":
         tell_coming(media_file, row, work.plan, made=made, planned=planned, damaged=damaged)
     elif row.state == "active":
@@ -167,3 +172,5 @@ def _tell_progress(work: Work, damaged: Spans) -> None:
         if damaged:
             changes["damaged"] = sorted({tuple(span) for span in [*media_file.damaged, *damaged]})
         announce_progress(media_file, made=made, planned=planned, **changes)
+        complete = [name for name, count in counts.items() if made_of.get(name, 0) >= count]
+        extras.enqueue_ready(media_file, work.plan, complete)

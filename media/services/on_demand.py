@@ -10,11 +10,9 @@ from core.errors import NotFound, Unavailable
 from media.jobs.queue import PRIORITY, enqueue, raise_priority
 from media.models import Job, MediaFile, Rendition, Segment
 from media.playlists import lead_of
-from media.services.changes import announce
 from media.services.lost import find_lost, take_back
 from media.services.plans import follows
 from media.services.sources import SourceLost, has_source
-from media.store import poster_key, store
 from media.streams import PLAYABLE
 
 logger = logging.getLogger(__name__)
@@ -72,25 +70,6 @@ def request_segment(*, media_id: uuid.UUID, plan_number: int, rung: str, number:
     return rendition.pk
 
 
-def request_poster(*, media_id: uuid.UUID) -> None:
-    """Have a still that was lost made again; nothing happens where there never was one.
-
-    Idempotent: until it is there, the media file says that it has none. The caller has found no
-    such object in the store.
-    """
-    media_file = MediaFile.objects.filter(pk=media_id, has_poster=True).first()
-    found = store().facts(poster_key(media_id))
-    is_there = found is not None and found.size_bytes > 0
-    if media_file is None or is_there or not has_source(media_file):
-        return
-    with transaction.atomic():
-        locked = MediaFile.objects.select_for_update().filter(pk=media_id, has_poster=True).first()
-        if locked is not None:
-            logger.error("poster lost", extra={"media": str(media_id)})
-            announce(locked, has_poster=False)
-            enqueue(kind=Job.Kind.POSTER, media_file=locked)
-
-
 def _enqueue(media_file: MediaFile, rendition: Rendition, number: int) -> None:
     waiting = Job.objects.filter(media_file=media_file, kind=Job.Kind.ON_DEMAND, state="queued")
     if waiting.count() >= settings.ON_DEMAND_MAX_PER_MEDIA:
@@ -123,7 +102,7 @@ def _check_source(media_id: uuid.UUID) -> None:
 def _is_underway(media_file: MediaFile, rendition: Rendition, number: int) -> bool:
     """Whether a job that exists brings the segment soon; a lead job that waits is raised."""
     jobs = Job.objects.filter(media_file=media_file, state__in=["queued", "running"]).exclude(
-        kind__in=[Job.Kind.LADDER, Job.Kind.POSTER]
+        kind__in=[Job.Kind.LADDER, Job.Kind.POSTER, Job.Kind.STORYBOARD]
     )
     for job in jobs:
         if _brings(job, rendition, number):

@@ -79,6 +79,10 @@ class Video(serializers.Serializer[object]):
         allow_null=True, help_text="HLS; null until the plan exists. Expires; ask again."
     )
     poster_url = serializers.CharField(allow_null=True)
+    storyboard_url = serializers.CharField(
+        allow_null=True,
+        help_text="WebVTT whose cues name small stills (`#xywh=`); null until it is made.",
+    )
     error = VideoError(allow_null=True)
     damaged = serializers.ListField(
         child=serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2),

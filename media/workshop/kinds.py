@@ -18,6 +18,7 @@ from media.ffmpeg import encode
 from media.ffmpeg.encode import MadeSegment
 from media.ffmpeg.errors import DamagedPiece, FFmpegError
 from media.ffmpeg.plan import AUDIO
+from media.ffmpeg.poster import make_poster
 from media.playlists import lead_rung
 from media.workshop.protocol import Workshop
 from media.workshop.recording import Recorder, is_damaged, publish_segment, span_of
@@ -179,9 +180,9 @@ def _demanded_pieces(shop: Workshop, rung: str, first: int, last: int) -> None:
 
 
 def poster(shop: Workshop) -> None:
-    """A frame near the beginning that is not blank."""
+    """A frame that shows something."""
     with shop.folder() as folder:
-        made = encode.make_poster(shop.source, plan=shop.plan, work_dir=folder)
+        made = make_poster(shop.source, plan=shop.plan, work_dir=folder, on_progress=shop.check)
         shop.check()
         shop.publish_poster(made)
 

@@ -712,6 +712,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/hls/{video_id}/{signature}/storyboard-{number}.jpg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A sheet of small stills
+         * @description Opened by the signed folder alone; no header is needed.
+         */
+        get: operations["hls_storyboard_sheet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hls/{video_id}/{signature}/storyboard.vtt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where each small still is
+         * @description Opened by the signed folder alone; no header is needed.
+         */
+        get: operations["hls_storyboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/hls/{video_id}/{signature}/{plan}/downloads/{rung}.mp4": {
         parameters: {
             query?: never;
@@ -1093,12 +1133,13 @@ export interface components {
          *     * `lead` - Lead
          *     * `on_demand` - On Demand
          *     * `poster` - Poster
+         *     * `storyboard` - Storyboard
          *     * `ladder` - Ladder
          *     * `early` - Early
          *     * `download` - Download
          * @enum {string}
          */
-        JobKind: "ingest" | "copy" | "audio" | "lead" | "on_demand" | "poster" | "ladder" | "early" | "download";
+        JobKind: "ingest" | "copy" | "audio" | "lead" | "on_demand" | "poster" | "storyboard" | "ladder" | "early" | "download";
         /** @description Whose media it works on. */
         JobOwner: {
             /** Format: uuid */
@@ -1198,6 +1239,8 @@ export interface components {
             /** @description HLS; null until the plan exists. Expires; ask again. */
             playlist_url: string | null;
             poster_url: string | null;
+            /** @description WebVTT whose cues name small stills (`#xywh=`); null until it is made. */
+            storyboard_url: string | null;
             error: components["schemas"]["VideoError"] | null;
             /** @description Seconds of the source that could not be decoded. */
             damaged: [
@@ -1532,6 +1575,8 @@ export interface components {
             /** @description HLS; null until the plan exists. Expires; ask again. */
             playlist_url: string | null;
             poster_url: string | null;
+            /** @description WebVTT whose cues name small stills (`#xywh=`); null until it is made. */
+            storyboard_url: string | null;
             error: components["schemas"]["VideoError"] | null;
             /** @description Seconds of the source that could not be decoded. */
             damaged: [
@@ -1907,7 +1952,7 @@ export interface operations {
             query?: {
                 /** @description The pagination cursor value. */
                 cursor?: string;
-                kind?: "audio" | "copy" | "download" | "early" | "ingest" | "ladder" | "lead" | "on_demand" | "poster";
+                kind?: "audio" | "copy" | "download" | "early" | "ingest" | "ladder" | "lead" | "on_demand" | "poster" | "storyboard";
                 /** @description Number of results to return per page. */
                 limit?: number;
                 owner?: string;
@@ -3011,6 +3056,57 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    hls_storyboard_sheet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+                /** @description `{expiry}.{epoch}.{mac}`, from `playlist_url`. */
+                signature: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    hls_storyboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+                /** @description `{expiry}.{epoch}.{mac}`, from `playlist_url`. */
+                signature: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/vtt": string;
                 };
             };
             default: components["responses"]["Problem"];

@@ -33,6 +33,7 @@ export type Progress = Pick<
   | "height"
   | "playlist_url"
   | "poster_url"
+  | "storyboard_url"
   | "error"
   | "damaged"
   | "queue"

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { ApiError, api, explain, samePath } from "../api/client.ts";
-import type { Page, Post, Progress } from "../api/types.ts";
+import type { Page, Post, Progress, Video } from "../api/types.ts";
 import { live, useTopic } from "../live/index.ts";
 import type { WireMessage } from "../live/topic.ts";
 import { Age, Avatar, PageTitle } from "../parts/basics.tsx";
@@ -119,6 +119,11 @@ function amendVideo(id: string, news: Progress): void {
   if (video) amend(id, { videos: [{ ...video, ...news }, ...others] });
 }
 
+/** Whether nothing is to be told of a video any more; its storyboard comes after all else. */
+function isFinished({ status, kind, storyboard_url }: Video): boolean {
+  return status === "failed" || (status === "completed" && (kind === "audio" || !!storyboard_url));
+}
+
 /** Follow a post while its card is on the screen: its numbers stay true. */
 function useLiveCard(post: Post) {
   const card = useRef<HTMLElement>(null);
@@ -145,7 +150,7 @@ function useLiveCard(post: Post) {
     const follow = () => {
       stops.push(live.follow(`post:${post.id}`, follower, post.version));
       const video = post.videos[0];
-      if (!video || video.status === "completed" || video.status === "failed") return;
+      if (!video || isFinished(video)) return;
       const take = (news: unknown) => amendVideo(post.id, news as Progress);
       const maker = {
         onSnapshot: take,

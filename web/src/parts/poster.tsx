@@ -1,9 +1,10 @@
 /** The picture of a video, or what is known about it while there is none. */
 
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { Video } from "../api/types.ts";
 import { clock } from "./format.ts";
 import { FilmIcon, Note } from "./icons.tsx";
+import { Reel, usePointedAt } from "./reel.tsx";
 
 const WORDS: Record<string, [string, string]> = {
   uploading: ["Uploading", "busy"],
@@ -24,8 +25,10 @@ export function StatusChip({ video }: { video: Video }) {
 
 export function Poster({ video, isSmall = false }: { video: Video; isSmall?: boolean }) {
   const [isBroken, setBroken] = useState(false);
+  const place = useRef<HTMLDivElement>(null);
+  const isPointedAt = usePointedAt(place);
   return (
-    <div class="poster">
+    <div class="poster" ref={place}>
       {video.poster_url && !isBroken ? (
         <img src={video.poster_url} alt="" loading="lazy" decoding="async" onError={() => setBroken(true)} />
       ) : video.kind === "audio" ? (
@@ -33,6 +36,7 @@ export function Poster({ video, isSmall = false }: { video: Video; isSmall?: boo
       ) : (
         <FilmIcon size={isSmall ? 28 : 44} />
       )}
+      {isPointedAt && video.storyboard_url && <Reel url={video.storyboard_url} />}
       {!isSmall && <StatusChip video={video} />}
       {video.duration ? <span class="badge">{clock(video.duration)}</span> : null}
     </div>

@@ -42,7 +42,7 @@ const CONTROLS = `
     </media-settings-menu-item>
   </media-settings-menu>
   <media-control-bar class="seek">
-    <media-time-range><media-preview-time-display slot="preview"></media-preview-time-display></media-time-range>
+    <media-time-range><media-preview-thumbnail slot="preview"></media-preview-thumbnail><media-preview-time-display slot="preview"></media-preview-time-display></media-time-range>
   </media-control-bar>
   <media-control-bar class="buttons">
     <media-play-button></media-play-button>
@@ -78,6 +78,7 @@ export class ReelayPlayer extends HTMLElement {
   private renewedFor = "";
   private made: readonly Made[] = [];
   private isComplete = false;
+  private storyboard: string | null = null;
   private track: VideoTrackLike | null = null;
   private stopMending: (() => void) | null = null;
 
@@ -88,6 +89,7 @@ export class ReelayPlayer extends HTMLElement {
     this.video.videoRenditions.addEventListener("change", this.onQualityChosen);
     this.trouble.querySelector("button")!.onclick = () => this.tryAgain();
     document.addEventListener("keydown", this.onPageKey);
+    this.listStills();
     if (this.source) this.start();
   }
 
@@ -126,6 +128,23 @@ export class ReelayPlayer extends HTMLElement {
     this.made = made;
     this.isComplete = isComplete;
     this.engine?.offer(made, isComplete);
+  }
+
+  /** Show stills of the storyboard where the time range is pointed at; null where there is none. */
+  preview(storyboardUrl: string | null): void {
+    this.storyboard = storyboardUrl;
+    if (this.isConnected) this.listStills();
+  }
+
+  /** media-chrome looks for a track with this label. */
+  private listStills(): void {
+    const { storyboard, video } = this;
+    video.querySelector("track[label=thumbnails]")?.remove();
+    if (!storyboard) return;
+    const track = document.createElement("track");
+    Object.assign(track, { kind: "metadata", label: "thumbnails", default: true, src: storyboard });
+    video.append(track);
+    track.track.mode = "hidden";
   }
 
   private start(): void {

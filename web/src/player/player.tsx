@@ -33,6 +33,9 @@ function Player({ video }: { video: Video & { playlist_url: string } }) {
     if (isLoaded) player.current?.offer(video.renditions, video.status === "completed");
   }, [isLoaded, video.renditions, video.status]);
   useEffect(() => {
+    if (isLoaded) player.current?.preview(video.storyboard_url);
+  }, [isLoaded, video.storyboard_url]);
+  useEffect(() => {
     const element = player.current;
     const renew = () =>
       api.get<Video>(`/api/videos/${video.video_id}/`).then(

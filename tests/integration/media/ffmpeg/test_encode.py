@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from media.ffmpeg import encode
+from media.ffmpeg import encode, poster
 from media.ffmpeg.boxes import read_media
 from media.ffmpeg.encode import MadeSegment
 from media.ffmpeg.errors import DamagedPiece, UnexpectedOutput
@@ -197,10 +197,10 @@ def test_a_later_start_of_the_sound_joins_without_a_click(make: Make, tmp_path: 
 
 def test_the_poster_is_a_picture_in_display_shape(make: Make, tmp_path: Path) -> None:
     made = make("rotated")
-    poster = encode.make_poster(made.source, plan=made.plan, work_dir=tmp_path)
-    assert poster.read_bytes()[:2] == b"\xff\xd8"
+    still = poster.make_poster(made.source, plan=made.plan, work_dir=tmp_path)
+    assert still.read_bytes()[:2] == b"\xff\xd8"
     size = ffmpeg(
-        *("-i", str(poster), "-vf", "showinfo", "-f", "framecrc", "-"),
+        *("-i", str(still), "-vf", "showinfo", "-f", "framecrc", "-"),
     ).split("#dimensions 0: ")[1]
     assert size.startswith("108x192")
 
@@ -208,7 +208,7 @@ def test_the_poster_is_a_picture_in_display_shape(make: Make, tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["hlg", "one-frame", "fifth", "odd-size", "ts-h264"])
 def test_every_kind_of_picture_has_a_poster(make: Make, tmp_path: Path, name: str) -> None:
     made = make(name)
-    assert encode.make_poster(made.source, plan=made.plan, work_dir=tmp_path).stat().st_size > 500
+    assert poster.make_poster(made.source, plan=made.plan, work_dir=tmp_path).stat().st_size > 500
 
 
 def _largest_step(samples: memoryview, start: int, end: int) -> int:

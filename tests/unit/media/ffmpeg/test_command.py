@@ -28,7 +28,9 @@ def commands() -> dict[str, list[str]]:
         "piece": piece(plan, 1),
         "audio": command.audio_command("ffmpeg", plan, first=2, source=SOURCE),
         "init": command.init_command("ffmpeg", plan, source=SOURCE, out_dir=OUT),
-        "poster": command.poster_command("ffmpeg", plan, source=SOURCE, out=OUT / "p.jpg"),
+        "poster": command.poster_command(
+            "ffmpeg", plan, number=1, source=SOURCE, out=OUT / "p.jpg"
+        ),
         "remux": command.remux_command("ffmpeg", source=SOURCE, out=OUT / "r.mkv"),
     }
 
