@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean, pstdev
 
-from media.ffmpeg import command
+from media.ffmpeg import command, outputs
 from media.ffmpeg.binary import ffmpeg_binary
 from media.ffmpeg.errors import ToolFailed
+from media.ffmpeg.limits import Limits
 from media.ffmpeg.plan import Plan, VideoPlan
 from media.ffmpeg.run import run
 
@@ -26,6 +27,7 @@ FAIR_SHADES, WORST_SHADES = (45.0, 205.0), (12.0, 245.0)
 #: Less contrast than this (standard deviation of the shades) counts against a still.
 FAIR_CONTRAST = 30.0
 _TIMEOUT_SECONDS = 600.0
+_SMALL = Limits(file_bytes=64 << 20)
 
 
 def make_poster(
@@ -53,11 +55,12 @@ def make_poster(
                 on_output=_keep(grey),
                 on_progress=on_progress,
                 background=background,
+                limits=_SMALL,
             )
         except ToolFailed as error:
             failure = error
             continue
-        if path.is_file():
+        if outputs.is_there(path, most_bytes=_SMALL.file_bytes):
             worth = score(bytes(grey), path.stat().st_size)
             if best is None or worth > best[0]:
                 best = (worth if best else worth * CLEARLY_BETTER, path)
@@ -88,8 +91,10 @@ def score(grey: bytes, jpeg_bytes: int) -> float:
 
 
 def _keep(data: bytearray) -> Callable[[bytes], bool]:
+    most_bytes = command.GREY_WIDTH * command.GREY_HEIGHT
+
     def keep(part: bytes) -> bool:
-        data.extend(part)
+        data.extend(part[: most_bytes - len(data)])
         return True
 
     return keep

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from media.ffmpeg import command
+from media.ffmpeg import command, outputs
 from media.ffmpeg.binary import ffmpeg_binary
 from media.ffmpeg.boxes import Sample, read_media, write_media
 from media.ffmpeg.errors import ToolFailed
+from media.ffmpeg.limits import Limits
 from media.ffmpeg.plan import VIDEO_TIMESCALE, Plan, VideoPlan
 from media.ffmpeg.run import run
 
@@ -37,6 +38,7 @@ SHORT_SIDE_LEAST_PX = 120
 #: the smallest, which is decoded for less.
 LONG_SECONDS = 60.0
 _TIMEOUT_SECONDS = 600.0
+_SMALL = Limits(file_bytes=16 << 20)
 _SHEET_NAME, _TRACK_NAME = "storyboard-{number}.jpg", "storyboard.vtt"
 
 #: Opens a segment by its number; raises OSError where it is not there.
@@ -139,11 +141,12 @@ def make_storyboard(
         timeout_seconds=_TIMEOUT_SECONDS,
         on_progress=on_progress,
         background=True,
+        limits=_SMALL,
     )
     joined.unlink()
     made = [work_dir / name for name in file_names(board)]
     made[-1].write_text(webvtt(board), "utf-8")
-    if not all(path.is_file() for path in made):
+    if not all(outputs.is_there(path, most_bytes=_SMALL.file_bytes) for path in made):
         raise ToolFailed("a sheet of the storyboard was not made")
     return made
 

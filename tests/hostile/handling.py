@@ -18,6 +18,7 @@ from media.ffmpeg.errors import FFmpegError, UnreadableMedia
 from media.ffmpeg.facts import ProbeLimits
 from media.ffmpeg.plan import Plan
 from media.ffmpeg.planning import make_plan
+from media.ffmpeg.poster import make_poster
 from media.ffmpeg.probe import inspect
 from tests.hostile.case import PLAYS
 
@@ -85,7 +86,7 @@ def _make_segments(source: Path, plan: Plan, work_dir: Path, handled: Handled) -
             with _noting(handled):
                 encode.copy_pieces(source, plan=plan, work_dir=work_dir, on_segment=one)
         with _noting(handled):
-            encode.make_poster(source, plan=plan, work_dir=work_dir)
+            make_poster(source, plan=plan, work_dir=work_dir)
     if plan.audio is not None:
         with _noting(handled):
             encode.make_audio(source, plan=plan, work_dir=work_dir, on_segment=one)
