@@ -256,6 +256,12 @@ JOB_KEEP_DAYS = env.integer("JOB_KEEP_DAYS", 7, minimum=1)
 WORKER_PROCESSES = env.integer("WORKER_PROCESSES", 1)
 #: Ladder pieces that one worker makes at a time; what a viewer waits for has a slot of its own.
 WORKER_LADDER_SLOTS = env.integer("WORKER_LADDER_SLOTS", 1, minimum=1)
+#: The key of remote workers that have no server of their own, 32 characters or more; none: no such.
+WORKER_API_KEY = env.text("WORKER_API_KEY")
+if 0 < len(WORKER_API_KEY) < 32:
+    env.complain("WORKER_API_KEY needs 32 characters: it opens every source to whoever guesses it.")
+#: Where `POST /process` wakes that worker; empty for one that only asks.
+WORKER_SERVICE_URL = env.text("WORKER_SERVICE_URL")
 #: How long a link works that a remote worker reads or writes by; heartbeats bring new ones.
 WORKER_LINK_SECONDS = env.integer("WORKER_LINK_SECONDS", 900, minimum=30)
 #: The largest segment or poster that a remote worker may store; a larger one is a 413.

@@ -37,6 +37,12 @@ _NONCE = re.compile(r"[0-9a-f]{32}")
 _TIME = re.compile(r"[1-9][0-9]{0,11}")
 
 
+#: The server of those who have no row of their own: the key in WORKER_API_KEY is theirs.
+SHARED_ID = uuid.UUID("7f0c2f5e-52b5-5c0e-9f0e-3f1c7d6a9b01")
+#: A shared key is written by a person, who may think of something short.
+SHARED_CHARACTERS_MIN = 32
+
+
 class NotAKey(ValueError):
     """The text is no key of a server."""
 
@@ -57,7 +63,9 @@ class Key:
 
     @classmethod
     def parse(cls, text: str) -> "Key":
-        """The key that `str` gave. Raises NotAKey."""
+        """The key that `str` gave, or the shared one, which has no dot. Raises NotAKey."""
+        if "." not in text:
+            return cls.shared(text)
         name, _, secret = text.strip().partition(".")
         try:
             decoded = base64.b64decode(secret + "=" * (-len(secret) % 4), b"-_", validate=True)
@@ -67,6 +75,15 @@ class Key:
         if len(decoded) != 32:
             raise NotAKey("this is not a whole key")
         return key
+
+    @classmethod
+    def shared(cls, text: str) -> "Key":
+        """The key of whoever knows the WORKER_API_KEY of the instance. Raises NotAKey."""
+        text = text.strip()
+        if len(text) < SHARED_CHARACTERS_MIN:
+            raise NotAKey(f"a shared key has at least {SHARED_CHARACTERS_MIN} characters")
+        secret = hashlib.sha256(b"reelay.worker.shared-key:" + text.encode()).digest()
+        return cls(SHARED_ID, secret)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from media.jobs.clock import in_seconds
 from media.jobs.queue import requeue
 from media.models import Job, Server, WorkerBeat
 from media.remote.addresses import BadAddress, parse_url
-from media.remote.signing import Key
+from media.remote.signing import SHARED_ID, Key
 from media.services.queue import check_may_run
 from media.services.server_keys import SALT_BYTES, key_of
 from media.states import SERVER
@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 #: A server that was not heard of for so long is not there.
 ALIVE_SECONDS = 15.0
+#: Of the server whose key is WORKER_API_KEY.
+SHARED_NAME = "shared-key"
 
 
 class ServerNotFound(NotFound):
@@ -36,6 +38,12 @@ class ServerExists(Conflict):
     code, title = "server-exists", "There is a server of this name."
 
 
+class KeyFromEnvironment(Conflict):
+    """The key of this server, and its address, are settings: WORKER_API_KEY, WORKER_SERVICE_URL."""
+
+    code, title = "server-from-environment", "This server is set in the environment."
+
+
 def list_servers(*, viewer: User) -> list[Server]:
     """All servers, by name. Raises AdministratorsOnly."""
     check_may_run(viewer)
@@ -48,6 +56,8 @@ def add_server(*, actor: User, name: str, url: str = "") -> tuple[Server, Key]:
     Raises AdministratorsOnly, ServerExists, or Invalid for an address that is not to be asked.
     """
     check_may_run(actor)
+    if name == SHARED_NAME:
+        raise ServerExists(f"{SHARED_NAME!r} is the server whose key is WORKER_API_KEY.")
     try:
         with transaction.atomic():
             server = Server.objects.create(
@@ -62,7 +72,9 @@ def add_server(*, actor: User, name: str, url: str = "") -> tuple[Server, Key]:
 def change_server(
     *, actor: User, server_id: uuid.UUID, url: str | None = None, state: str | None = None
 ) -> Server:
-    """Move a server or change its address. Raises AdministratorsOnly, ServerNotFound, Invalid.
+    """Move a server or change its address.
+
+    Raises AdministratorsOnly, ServerNotFound, KeyFromEnvironment or Invalid.
 
     Asking for the state that it has changes nothing. One that is disabled loses its jobs at once;
     they are neither failures nor losses.
@@ -71,6 +83,7 @@ def change_server(
     with transaction.atomic():
         server = _lock(server_id)
         if url is not None and url != server.url:
+            _check_is_ours(server)
             server.url, server.checked_at, server.is_reachable = _address(url), None, None
             server.save(update_fields=["url", "checked_at", "is_reachable"])
         if state is not None and state != server.state:
@@ -86,6 +99,7 @@ def rotate_key(*, actor: User, server_id: uuid.UUID) -> Key:
     check_may_run(actor)
     with transaction.atomic():
         server = _lock(server_id)
+        _check_is_ours(server)
         server.key_salt = secrets.token_bytes(SALT_BYTES)
         server.save(update_fields=["key_salt"])
         take_away(server)
@@ -122,6 +136,11 @@ def _address(url: str) -> str:
     except BadAddress as error:
         wrong = [{"pointer": "#/url", "detail": f"This address cannot be used: {error}."}]
         raise Invalid("The address of the server cannot be used.", errors=wrong) from error
+
+
+def _check_is_ours(server: Server) -> None:
+    if server.pk == SHARED_ID:
+        raise KeyFromEnvironment
 
 
 def _lock(server_id: uuid.UUID) -> Server:
