@@ -240,6 +240,13 @@ PATHS: dict[str, Schema] = {
     "/hls/{video_id}/{signature}/{plan}/{rung}/index.m3u8": _delivered(
         "All planned segments of a rendition", "hls_variant", _PLAYLIST, _PLAN, _RUNG
     ),
+    "/hls/{video_id}/{signature}/{plan}/{rung}/iframes.m3u8": _delivered(
+        "The first pictures of all segments of a complete rendition",
+        "hls_iframes",
+        _PLAYLIST,
+        _PLAN,
+        _RUNG,
+    ),
     "/hls/{video_id}/{signature}/{plan}/{rung}/init.mp4": _delivered(
         "The init segment of a rendition",
         "hls_init",

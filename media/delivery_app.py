@@ -137,6 +137,9 @@ class Delivery:
                 plan = await self._plan(link)
                 text = playlists.variant(plan, link.rung)
                 await answer_whole(scope, send, text.encode(), _playlist_kind(facts, link))
+            case "iframes.m3u8":
+                text = await self._i_frames(link)
+                await answer_whole(scope, send, text.encode(), _playlist_kind(facts, link))
             case "segment":
                 await self._segment(link, facts, scope, receive, send)
             case "init.mp4":
@@ -192,6 +195,13 @@ class Delivery:
             # Of what is complete, a segment that was lost is made again like a planned one.
             with_planned=facts.is_complete or wish.get("planned") == ["1"],
         )
+
+    async def _i_frames(self, link: Link) -> str:
+        plan = await self._plan(link)
+        sizes = await in_database(streams.first_pictures, link.media_id, link.plan, link.rung)
+        if sizes is None:
+            raise NotFound("Not all pictures of this rendition are made yet.")
+        return playlists.i_frames(plan, link.rung, sizes)
 
     async def _plan(self, link: Link) -> Plan:
         plan = await self._plans.get((link.media_id, link.plan))

@@ -6,6 +6,7 @@
                                            storyboard.vtt
                                            storyboard-{n}.jpg
                                            {plan}/{rung}/index.m3u8
+                                                         iframes.m3u8
                                                          init.mp4
                                                          {n}.m4s
                                            {plan}/subtitles{n}/index.m3u8
@@ -42,7 +43,7 @@ _PATH = re.compile(
     r"|storyboard(?:\.vtt|-(?:0|[1-9][0-9]?)\.jpg))"
     r"|(?P<plan>[1-9][0-9]{0,8})/(?:downloads/(?P<download>[1-9][0-9]{0,4}p|audio)\.mp4"
     r"|(?P<rung>[1-9][0-9]{0,4}p|audio)"
-    r"/(?:(?P<file>index\.m3u8|init\.mp4)|(?P<number>0|[1-9][0-9]{0,6})\.m4s)"
+    r"/(?:(?P<file>index\.m3u8|iframes\.m3u8|init\.mp4)|(?P<number>0|[1-9][0-9]{0,6})\.m4s)"
     r"|(?P<track>subtitles(?:0|[1-9][0-9]?))/(?P<text>index\.m3u8|0\.vtt)))"
 )
 
@@ -52,8 +53,8 @@ class Link:
     """One address below `/hls/`, taken apart; nothing about it is checked yet.
 
     `name` is the file: `master.m3u8`, `manifest.mpd`, `poster.jpg`, `storyboard.vtt`,
-    `storyboard-{n}.jpg`, `index.m3u8`, `init.mp4`, `0.vtt`, `segment`, `download` or `source`.
-    `rung` is the rendition, or the track of subtitles.
+    `storyboard-{n}.jpg`, `index.m3u8`, `iframes.m3u8`, `init.mp4`, `0.vtt`, `segment`, `download`
+    or `source`. `rung` is the rendition, or the track of subtitles.
     """
 
     media_id: uuid.UUID

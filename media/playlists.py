@@ -9,6 +9,8 @@ from media.hls import mpd, playlists
 
 #: The rung that is made first where nothing can be copied: small enough to be there at once.
 LEAD_SHORT_SIDE_PX = 360
+#: Single pictures are listed of rungs up to this size, and of a larger one if there is no other.
+I_FRAMES_SHORT_SIDE_PX = 480
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +20,9 @@ class Made:
     is_complete: bool
     peak_bps: int | None = None
     average_bps: int | None = None
+    #: The same of a list of its first pictures, if all of them are known.
+    pictures_peak_bps: int | None = None
+    pictures_average_bps: int | None = None
 
 
 _NOTHING = Made(is_complete=False)
@@ -62,8 +67,32 @@ def multivariant(
         for track in plan.subtitles
     ]
     return playlists.multivariant(
-        videos=videos, audio=_audio(plan, number, made), subtitles=subtitles
+        videos=videos,
+        audio=_audio(plan, number, made),
+        subtitles=subtitles,
+        i_frames=_i_frames(plan, number, made),
     )
+
+
+def _i_frames(plan: Plan, number: int, made: Mapping[str, Made]) -> list[playlists.IFrameRendition]:
+    """Lists of single pictures, of the rungs that are small enough to rush through."""
+    found = [
+        (
+            min(rung.width, rung.height),
+            playlists.IFrameRendition(
+                uri=f"{number}/{rung.name}/iframes.m3u8",
+                codecs=rung.codecs,
+                width=rung.width,
+                height=rung.height,
+                peak_bps=facts.pictures_peak_bps,
+                average_bps=facts.pictures_average_bps or facts.pictures_peak_bps,
+            ),
+        )
+        for rung in (plan.video.rungs if plan.video else ())
+        if (facts := made.get(rung.name, _NOTHING)).is_complete and facts.pictures_peak_bps
+    ]
+    small = [pictures for side, pictures in found if side <= I_FRAMES_SHORT_SIDE_PX]
+    return small or [pictures for _, pictures in found[-1:]]
 
 
 def _listed(plan: Plan, made: Mapping[str, Made], *, with_planned: bool) -> Sequence[PlannedRung]:
@@ -123,6 +152,14 @@ def variant(plan: Plan, rung: str) -> str:
             durations_seconds=[plan.duration_seconds], init_uri=None, segment_uri="{number}.vtt"
         )
     return playlists.variant(durations_seconds=[s.duration_seconds for s in plan.segments(rung)])
+
+
+def i_frames(plan: Plan, rung: str, picture_bytes: Sequence[int]) -> str:
+    """The list of the first pictures of all segments of one rendition."""
+    return playlists.i_frames_only(
+        durations_seconds=[segment.duration_seconds for segment in plan.segments(rung)],
+        picture_bytes=picture_bytes,
+    )
 
 
 def _video(rung: PlannedRung, number: int, plan: Plan, made: Made) -> playlists.VideoRendition:

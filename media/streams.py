@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Set
 from dataclasses import dataclass
 
-from django.db.models import F, FloatField, Max, Q, Sum
+from django.db.models import Count, F, FloatField, Max, Q, Sum
 from django.db.models.functions import Cast
 
 from media.ffmpeg.plan import Plan
@@ -84,8 +84,14 @@ def made_of(media_id: uuid.UUID, number: int) -> dict[str, Made]:
         if sum(last - first + 1 for first, last in ranges[pk]) >= count
     }
     measured = {
-        pk: (round(peak), round(8 * size / max(seconds, 0.001)))
-        for pk, peak, size, seconds in Segment.objects.filter(
+        pk: Made(
+            is_complete=True,
+            peak_bps=round(peak),
+            average_bps=round(8 * size / max(seconds, 0.001)),
+            pictures_peak_bps=round(top) if known == count else None,
+            pictures_average_bps=round(8 * pictures / max(seconds, 0.001)) if known else None,
+        )
+        for pk, peak, size, seconds, top, pictures, known, count in Segment.objects.filter(
             rendition__in=complete, duration_seconds__gt=0
         )
         .values("rendition")
@@ -93,14 +99,35 @@ def made_of(media_id: uuid.UUID, number: int) -> dict[str, Made]:
             peak=Max(Cast(F("size_bytes"), FloatField()) * 8 / F("duration_seconds")),
             size=Sum("size_bytes"),
             seconds=Sum("duration_seconds"),
+            pictures_peak=Max(Cast(F("picture_bytes"), FloatField()) * 8 / F("duration_seconds")),
+            pictures=Sum("picture_bytes"),
+            known=Count("picture_bytes"),
+            count=Count("id"),
         )
-        .values_list("rendition", "peak", "size", "seconds")
+        .values_list(
+            *("rendition", "peak", "size", "seconds"),
+            *("pictures_peak", "pictures", "known", "count"),
+        )
     }
-    made = {}
-    for pk, (name, _) in facts.items():
-        peak, average = measured.get(pk, (None, None))
-        made[name] = Made(is_complete=pk in complete, peak_bps=peak, average_bps=average)
-    return made
+    return {
+        name: measured.get(pk, Made(is_complete=pk in complete)) for pk, (name, _) in facts.items()
+    }
+
+
+def first_pictures(media_id: uuid.UUID, number: int, rung: str) -> list[int] | None:
+    """The bytes of each segment of a rendition up to the end of its first picture.
+
+    None while not all of them are made, and for sound.
+    """
+    rendition = Rendition.objects.filter(
+        plan__media_file=media_id, plan__number=number, name=rung
+    ).first()
+    if rendition is None:
+        return None
+    rows = Segment.objects.filter(rendition=rendition).order_by("number")
+    sizes = list(rows.values_list("picture_bytes", flat=True))
+    known = [size for size in sizes if size is not None]
+    return known if len(known) == rendition.segment_count else None
 
 
 def made_among(keys: Set[tuple[int, int]]) -> set[tuple[int, int]]:

@@ -9,11 +9,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from media.ffmpeg.errors import UnexpectedOutput
 
 #: Flags of a sample that decoding can start at, and of any other (14496-12, 8.8.3.1).
 _SYNC, _NOT_SYNC = 0x02000000, 0x01010000
+
+#: The index of a segment has 16 bytes a sample.
+_MOST_INDEX_BYTES = 1 << 24
 
 #: Boxes that hold boxes, and how many bytes of their own stand before them.
 _OWN_BYTES = {b"stsd": 8, b"avc1": 78, b"mp4a": 28, b"meta": 4, b"dref": 8}
@@ -94,6 +98,25 @@ def read_media(media: bytes) -> tuple[list[Sample], bytes]:
         elif box.name == b"mdat":
             payload.append(media[box.start : box.end])
     return samples, b"".join(payload)
+
+
+def first_picture_end(segment: BinaryIO) -> int:
+    """How many bytes of a segment that begins with a keyframe hold that picture, and its index.
+
+    Reads the index alone. Raises UnexpectedOutput where there is none.
+    """
+    head = segment.read(8)
+    size = int.from_bytes(head[:4], "big")
+    samples: list[Sample] = []
+    if head[4:] == b"moof" and 8 < size <= _MOST_INDEX_BYTES:
+        try:
+            samples, _ = read_media(head + segment.read(size - 8))
+        except (struct.error, ValueError) as error:
+            raise UnexpectedOutput("a segment has a broken index") from error
+    if not samples or not samples[0].is_sync:
+        raise UnexpectedOutput("a segment does not begin with a keyframe")
+    # After the index stands the head of the box with the samples.
+    return size + 8 + samples[0].size_bytes
 
 
 def with_delay(init: bytes, delay: int) -> bytes:

@@ -38,6 +38,18 @@ class AudioRendition:
 
 
 @dataclass(frozen=True, kw_only=True)
+class IFrameRendition:
+    """The first pictures of all segments of a video rendition, to look for a place with."""
+
+    uri: str
+    codecs: str
+    width: int
+    height: int
+    peak_bps: int
+    average_bps: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class SubtitleRendition:
     """A track of subtitles for all video renditions. Names differ; `language` may be empty."""
 
@@ -51,6 +63,7 @@ def multivariant(
     videos: Sequence[VideoRendition],
     audio: AudioRendition | None = None,
     subtitles: Sequence[SubtitleRendition] = (),
+    i_frames: Sequence[IFrameRendition] = (),
 ) -> str:
     """The multivariant playlist, with `videos` in the given order.
 
@@ -63,6 +76,7 @@ def multivariant(
         lines += map(_subtitles, subtitles)
     for video in videos:
         lines += [_stream(video, audio, has_subtitles=bool(subtitles)), video.uri]
+    lines += map(_i_frames, i_frames)
     if audio and not videos:
         lines += [_sound_only(audio), audio.uri]
     return "\n".join(lines) + "\n"
@@ -92,6 +106,42 @@ def variant(
     for number, seconds in enumerate(durations_seconds):
         lines += [f"#EXTINF:{seconds:.6f},", segment_uri.format(number=number)]
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
+def i_frames_only(
+    *,
+    durations_seconds: Sequence[float],
+    picture_bytes: Sequence[int],
+    init_uri: str = "init.mp4",
+    segment_uri: str = "{number}.m4s",
+) -> str:
+    """The list of the first pictures of all segments (RFC 8216, 4.3.3.6), as ranges of them."""
+    target = max((_round(seconds) for seconds in durations_seconds), default=1)
+    lines = [
+        "#EXTM3U",
+        "#EXT-X-VERSION:7",
+        f"#EXT-X-TARGETDURATION:{max(target, 1)}",
+        "#EXT-X-MEDIA-SEQUENCE:0",
+        "#EXT-X-PLAYLIST-TYPE:VOD",
+        "#EXT-X-I-FRAMES-ONLY",
+        f'#EXT-X-MAP:URI="{_quoted(init_uri)}"',
+    ]
+    pictures = zip(durations_seconds, picture_bytes, strict=True)
+    for number, (seconds, size_bytes) in enumerate(pictures):
+        lines += [f"#EXTINF:{seconds:.6f},", f"#EXT-X-BYTERANGE:{size_bytes}@0"]
+        lines.append(segment_uri.format(number=number))
+    return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
+def _i_frames(pictures: IFrameRendition) -> str:
+    attributes = [
+        f"BANDWIDTH={pictures.peak_bps}",
+        f"AVERAGE-BANDWIDTH={pictures.average_bps}",
+        f'CODECS="{_quoted(pictures.codecs)}"',
+        f"RESOLUTION={pictures.width}x{pictures.height}",
+        f'URI="{_quoted(pictures.uri)}"',
+    ]
+    return "#EXT-X-I-FRAME-STREAM-INF:" + ",".join(attributes)
 
 
 def _stream(video: VideoRendition, audio: AudioRendition | None, *, has_subtitles: bool) -> str:

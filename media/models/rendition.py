@@ -40,6 +40,8 @@ class Segment(models.Model):
     number = models.PositiveIntegerField()
     size_bytes = models.PositiveIntegerField()
     duration_seconds = models.FloatField()
+    #: How many of its bytes, from the first one on, hold the first picture; None for sound.
+    picture_bytes = models.PositiveIntegerField(null=True)
 
     class Meta:
         constraints = [

@@ -17,6 +17,7 @@ from media.models import Plan as PlanRow
 from media.selectors import Ranges
 from media.services import arriving
 from media.services.changes import announce_progress
+from media.services.first_pictures import first_picture_bytes
 from media.store import early_folder, early_key, segment_key, store
 from media.workshop.recording import gaps
 
@@ -75,6 +76,7 @@ def adopt(kept: Kept, locked: MediaFile, row: PlanRow) -> None:
             number=piece.number,
             size_bytes=piece.segments[rung][0],
             duration_seconds=piece.segments[rung][1],
+            picture_bytes=first_picture_bytes(locked.pk, kept.number, rung, piece.number),
         )
         for piece in pieces
         for rung in _moved(piece, kept.number)

@@ -25,6 +25,7 @@ from media.models import Plan as PlanRow
 from media.selectors import Ranges, made_ranges
 from media.services import extras
 from media.services.changes import announce, announce_progress, lock
+from media.services.first_pictures import first_picture_bytes
 from media.services.plans import find_plan, plan_number, tell_coming
 from media.services.sources import source_path
 from media.store import poster_key, segment_key, store
@@ -149,6 +150,7 @@ def _row(work: Work, made: MadeSegment) -> Segment:
         number=made.number,
         size_bytes=made.size_bytes,
         duration_seconds=made.duration_seconds,
+        picture_bytes=first_picture_bytes(work.media_id, work.number, made.rung, made.number),
     )
 
 

@@ -17,6 +17,7 @@ from django.db.models import F
 from core.errors import Conflict, Invalid
 from media.jobs.claim import LeaseLost
 from media.models import Job, Segment, Server, ServerClaim
+from media.services.first_pictures import first_picture_bytes
 from media.services.making import Work
 from media.services.remote_work import ClaimLost, Held, find, news
 from media.store import poster_key, segment_key, store
@@ -146,6 +147,7 @@ def _row(work: Work, told: ReportedSegment) -> Segment:
         number=told.number,
         size_bytes=told.size_bytes,
         duration_seconds=work.plan.segments(told.rung)[told.number].duration_seconds,
+        picture_bytes=first_picture_bytes(work.media_id, work.number, told.rung, told.number),
     )
 
 

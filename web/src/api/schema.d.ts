@@ -772,6 +772,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/hls/{video_id}/{signature}/{plan}/{rung}/iframes.m3u8": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The first pictures of all segments of a complete rendition
+         * @description Opened by the signed folder alone; no header is needed.
+         */
+        get: operations["hls_iframes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/hls/{video_id}/{signature}/{plan}/{rung}/index.m3u8": {
         parameters: {
             query?: never;
@@ -3135,6 +3155,34 @@ export interface operations {
                 };
                 content: {
                     "video/mp4": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    hls_iframes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+                /** @description `{expiry}.{epoch}.{mac}`, from `playlist_url`. */
+                signature: string;
+                plan: number;
+                /** @description `720p`, or `audio`. */
+                rung: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.apple.mpegurl": string;
                 };
             };
             default: components["responses"]["Problem"];
