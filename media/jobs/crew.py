@@ -18,7 +18,7 @@ from functools import partial
 from django.db import DatabaseError, InterfaceError, connection
 
 from core.server.processes import kill_child_groups
-from media.jobs import background, wake
+from media.jobs import background, life, wake
 from media.jobs.claim import Claim, LeaseLost, claim_job
 from media.jobs.heartbeat import Heartbeat
 from media.jobs.sweep import Sweeper
@@ -83,6 +83,10 @@ class Crew:
 
     def run(self, seconds: float | None = None) -> None:
         """Work until `stop`, or for so many seconds; then hand back and return."""
+        with life.shown(self.name):
+            self._run(seconds)
+
+    def _run(self, seconds: float | None) -> None:
         background.discover()
         self._heartbeat.beat_safely()
         self._heartbeat.start()

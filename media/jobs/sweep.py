@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
 
-from media.jobs import engines, hooks
-from media.jobs.claim import back_off_seconds
+from media.jobs import engines, hooks, life
+from media.jobs.claim import CRITICAL, back_off_seconds
 from media.jobs.clock import in_seconds
 from media.jobs.queue import requeue
 from media.models import Job, WorkerBeat
@@ -18,6 +18,8 @@ from media.models.server import PREFIX
 
 logger = logging.getLogger(__name__)
 
+#: What had its turn and was lost goes before all that is not critical: it has waited once.
+RESUMED_PRIORITY = CRITICAL - 1
 #: Rows that one sweep looks at; what is left waits for the next one.
 BATCH = 200
 FORGET_BATCH = 5000
@@ -38,7 +40,16 @@ def requeue_expired() -> int:
 def release(worker: str) -> int:
     """The process `worker` is known to be dead: do not wait for its leases."""
     held = Job.objects.filter(state="running", worker__startswith=f"{worker}:")
-    return sum(_lose(job, is_known_dead=True) for job in held)
+    released = sum(_lose(job, is_known_dead=True) for job in held)
+    WorkerBeat.objects.filter(worker=worker).delete()
+    return released
+
+
+def release_dead(watcher: str) -> None:
+    """Release what the workers held that have died on this machine, as far as `watcher` looks."""
+    for worker in life.dead(watcher):
+        release(worker)
+        life.bury(worker)
 
 
 @transaction.atomic
@@ -48,7 +59,7 @@ def _lose(job: Job, *, is_known_dead: bool = False) -> bool:
     if not is_known_dead:
         same = same.filter(lease_expires_at__lt=Now())
     losses = job.losses + 1
-    if not same.update(losses=losses):
+    if not same.update(losses=losses, priority=max(job.priority, RESUMED_PRIORITY)):
         return False
     logger.warning("worker vanished", extra={"job": str(job.pk), "worker": job.worker})
     if losses < settings.JOB_MAX_LOSSES:
@@ -108,6 +119,7 @@ class Sweeper:
         try:
             if time.monotonic() >= self._trusted_at:
                 requeue_expired()
+            release_dead(self.worker)
             self._do_duties()
         except DatabaseError:
             # The workers could not renew their leases either: let them do so first.

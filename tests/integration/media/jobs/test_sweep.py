@@ -9,8 +9,9 @@ from pytest_django import Settings
 from media.jobs import hooks, sweep
 from media.jobs.clock import in_seconds
 from media.jobs.heartbeat import Heartbeat
+from media.jobs.queue import PRIORITY
 from media.models import Job, WorkerBeat
-from tests.factories.jobs import claim, expire, make_job
+from tests.factories.jobs import claim, expire, make_job, make_media
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("engine")]
 
@@ -23,6 +24,21 @@ def test_an_expired_lease_is_a_loss_and_the_job_is_queued_at_once() -> None:
     assert (row.state, row.losses, row.failures) == ("queued", 1, 0)
     assert claim().token == 2
     assert not Task.objects.exists()
+
+
+def test_what_was_lost_goes_on_before_what_has_not_begun() -> None:
+    lost = make_job(make_media("ada"))
+    claim()
+    make_job(make_media("bob"), kind="audio")
+    critical = make_job(make_media("bob"), kind="copy")
+    expire(lost)
+    sweep.requeue_expired()
+    assert [claim().job for _ in range(2)] == [critical, lost]
+
+
+def test_what_viewers_wait_for_stays_what_it_is() -> None:
+    make_job(kind="on_demand")
+    assert lose(1).priority == PRIORITY["on_demand"]
 
 
 def test_a_lease_that_runs_is_left_alone() -> None:
