@@ -90,7 +90,8 @@ def _database() -> dict[str, Any]:
             "NAME": name,
         }
     if url:
-        return dict(dj_database_url.parse(url))
+        # It would say 0 by itself: a new connection for each request and each result.
+        return dict(dj_database_url.parse(url, conn_max_age=60))
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(VAR_DIR / "reelay.sqlite3"),

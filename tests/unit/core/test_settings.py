@@ -11,13 +11,14 @@ GOOD = {
 }
 
 
-def start(variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Load the settings that `variables` ask for, in a process of its own."""
+def start(variables: dict[str, str], say: str = "'started'") -> subprocess.CompletedProcess[str]:
+    """Load the settings that `variables` ask for, in a process of its own, and print `say`."""
     environment = {"PATH": os.environ["PATH"], **variables}
     code = (
         "import os; from pathlib import Path; from core.settings.env import settings_module;"
         "os.environ['DJANGO_SETTINGS_MODULE'] = settings_module(Path('.'));"
-        "from django.conf import settings; settings.DEBUG; print('started')"
+        "from django.conf import settings; settings.DEBUG; "
+        f"print({say})"
     )
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
@@ -46,3 +47,8 @@ def test_a_deployment_with_a_dangerous_setting_does_not_start(
     refused = start(GOOD | change)
     assert refused.returncode != 0
     assert told in refused.stderr
+
+
+def test_connections_to_a_database_server_are_kept() -> None:
+    server = GOOD | {"DATABASE_URL": "postgres://reelay@db.example/reelay"}
+    assert start(server, "settings.DATABASES['default']['CONN_MAX_AGE']").stdout == "60\n"
