@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run run-full demo test test-full media-matrix fuzz check fix lock stats \
-	bench-encode bench-upload bench-fanout bench-chaos clean
+	bench-encode bench-upload bench-fanout bench-chaos bench-fleet clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -92,8 +92,11 @@ bench-upload: setup $(VENV)/tools ## Uploads beside a bare asyncio sink
 bench-fanout: setup $(VENV)/tools ## Live messages beside picows and a stock Channels consumer
 	$(BIN)/python -m bench.fanout
 
-bench-chaos: setup $(VENV)/tools ## Jobs under kill -9
+bench-chaos: setup $(VENV)/tools ## Encoding under kill -9, with both engines (a quarter of an hour)
 	$(BIN)/python -m bench.chaos
+
+bench-fleet: setup $(VENV)/tools ## Two workers on one video, 64 simulated ones, a claim
+	$(BIN)/python -m bench.fleet
 
 clean: ## Remove what set-up made; var/ stays
 	rm -rf $(VENV) web/node_modules web/dist static

@@ -97,7 +97,7 @@ def running(command: list[str], *, port: int, stop_with: int = signal.SIGTERM) -
 
 
 @contextlib.contextmanager
-def postgresql(folder: Path, *, durable: bool) -> Iterator[str]:
+def postgresql(folder: Path, *, durable: bool, connections: int = 200) -> Iterator[str]:
     """A PostgreSQL server with its data in `folder`; yields the URL of its database."""
     require("postgres")
     port, data = free_port(), folder / "postgresql"
@@ -116,7 +116,7 @@ def postgresql(folder: Path, *, durable: bool) -> Iterator[str]:
             cwd="/",
         )
     options = ["-c", f"port={port}", "-c", "listen_addresses=127.0.0.1"]
-    options += ["-c", "unix_socket_directories=", "-c", "max_connections=200"]
+    options += ["-c", "unix_socket_directories=", "-c", f"max_connections={connections}"]
     if not durable:
         options += ["-c", "fsync=off", "-c", "full_page_writes=off"]
     server = [*become, str(find("postgres")), "-D", str(data), *options]

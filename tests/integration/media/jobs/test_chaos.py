@@ -17,7 +17,7 @@ def test_sixty_jobs_and_random_kills(engine: str) -> None:
     options = ["--jobs", "60", "--kills", "3", "--every", "1.5", "--seconds", "0.1", "--lease", "2"]
     environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
     done = subprocess.run(
-        [sys.executable, "-m", "bench.chaos", *options],
+        [sys.executable, "-m", "bench.chaos_jobs", *options],
         cwd=ROOT,
         env=environment | {"DEBUG": "true", "TASK_ENGINE": engine},
         capture_output=True,
