@@ -84,6 +84,12 @@ class Client:
                 except OSError:
                     continue  # it has just ended
 
+    def close(self) -> None:
+        """Close the connection of this thread."""
+        found: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
+        if found is not None:
+            found.close()
+
     # --- By link ------------------------------------------------------------------------------
 
     def get_json(self, path: str) -> Any:
