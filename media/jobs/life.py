@@ -12,12 +12,14 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from itertools import takewhile
 from pathlib import Path
 
 from django.conf import settings
 
 logger = logging.getLogger(__name__)
+
+#: How many workers watch each.
+WATCHERS = 3
 
 
 @contextmanager
@@ -47,16 +49,21 @@ def shown(worker: str) -> Iterator[None]:
 def dead(worker: str) -> list[str]:
     """Workers of this machine that have died and that nobody has buried yet.
 
-    Each worker looks at those that follow it in the alphabet, in a ring, up to the first that
-    lives. So all are watched, by one each, however many there are.
+    Each worker looks at those that follow it in the alphabet, in a ring, up to the third that
+    lives. So however many there are, three watch each; two of them may be stopped themselves.
     """
     try:
         names = sorted(name for name in os.listdir(_folder()) if not name.startswith("."))
     except FileNotFoundError:
         return []
     after = bisect_right(names, worker)
-    ring = names[after:] + names[:after]
-    return list(takewhile(lambda name: _is_dead(_folder() / name), ring))
+    found, living = [], 0
+    for name in names[after:] + names[:after]:
+        if _is_dead(_folder() / name):
+            found.append(name)
+        elif (living := living + 1) == WATCHERS:
+            break
+    return found
 
 
 def bury(worker: str) -> None:

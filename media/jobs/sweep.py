@@ -24,7 +24,7 @@ RESUMED_PRIORITY = CRITICAL - 1
 BATCH = 200
 FORGET_BATCH = 5000
 #: So many losses count as accidents; from the next one on the job may be the reason, and waits.
-ACCIDENTS = 1
+ACCIDENTS = 2
 #: The same for what a viewer waits for: a restart of workers, or three, must not make them wait.
 URGENT_ACCIDENTS = 3
 #: A worker that has not shown life for so long counts as gone.

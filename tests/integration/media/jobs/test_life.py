@@ -39,13 +39,15 @@ def test_who_left_a_file_without_its_lock_is_dead_until_buried(folder: Path) -> 
     assert life.dead("host:1") == []
 
 
-def test_each_looks_up_to_the_next_who_lives(folder: Path) -> None:
-    for number in (2, 3, 5, 7):
+def test_each_is_watched_by_those_before_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (2, 4, 6):
         leave_behind(folder, f"host:{number}")
-    with life.shown("host:4"), life.shown("host:6"):
-        assert life.dead("host:1") == ["host:2", "host:3"]
-        assert life.dead("host:4") == ["host:5"]
-        assert life.dead("host:6") == ["host:7", "host:2", "host:3"]
+    monkeypatch.setattr(life, "WATCHERS", 2)
+    with life.shown("host:1"), life.shown("host:3"), life.shown("host:5"), life.shown("host:7"):
+        assert life.dead("host:1") == ["host:2", "host:4"]
+        assert life.dead("host:3") == ["host:4", "host:6"]
+        assert life.dead("host:5") == ["host:6"]
+        assert life.dead("host:7") == ["host:2"]
 
 
 def test_a_file_of_another_machine_says_nothing(folder: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_lease_that_runs_is_left_alone() -> None:
 
 def test_a_job_that_kills_its_workers_waits_longer_each_time() -> None:
     make_job()
-    for losses in (1, 2):
+    for losses in (1, 2, 3):
         Job.objects.update(run_after=None)
         expire(claim().job)
         sweep.requeue_expired()
