@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.core import checks
 
 from core import health
 
@@ -17,7 +18,8 @@ class MediaConfig(AppConfig):
     def ready(self) -> None:
         """Register what `/health` asks of this app, and what its services hear from the jobs."""
         # The models are loaded by now, and not before.
-        from media.ffmpeg import limits
+        from media.checks import sandbox_is_required, sandbox_is_used
+        from media.ffmpeg import limits, sandbox
         from media.jobs import hooks
         from media.jobs.health import worker
         from media.services import (
@@ -35,6 +37,9 @@ class MediaConfig(AppConfig):
         from users.services import forget_expired
 
         limits.set_usual_memory(settings.MEDIA_MEMORY_BYTES)
+        sandbox.use(settings.FFMPEG_SANDBOX)
+        checks.register(sandbox_is_required)
+        checks.register(sandbox_is_used, deploy=True)
         health.register_check("worker", worker)
         hooks.on_failed(encoding.job_failed)
         hooks.every(deletion.SWEEP_SECONDS, "orphans", deletion.sweep_orphans)

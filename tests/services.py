@@ -19,12 +19,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from media.ffmpeg import sandbox
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {
     "postgres": "postgresql",
     "redis-server": "redis-server",
     "chromium": "chromium",
     "node": "nodejs",
+    "bwrap": "bubblewrap",
 }
 PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--reruns", "1"]
 #: pytest's exit code when nothing was selected.
@@ -157,7 +160,11 @@ def test(arguments: list[str]) -> int:
     The browser's tests run in a process of their own: Playwright keeps an event loop running
     beside them, in which Django refuses to touch the database.
     """
-    require("postgres", "redis-server", "chromium")
+    require("postgres", "redis-server", "chromium", "bwrap")
+    if reason := sandbox.why_not():
+        print(f"THE TESTS OF THE SANDBOX ARE SKIPPED: {reason}", flush=True)
+    else:
+        os.environ.setdefault("FFMPEG_SANDBOX", "require")
     # World-readable, so that the account `postgres` can reach its folder inside.
     folder = Path(tempfile.mkdtemp(prefix="reelay-services-"))
     folder.chmod(0o755)

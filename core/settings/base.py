@@ -5,7 +5,7 @@ from typing import Any
 
 import dj_database_url
 
-from core.settings.env import Env, as_origins
+from core.settings.env import Env, as_origins, one_of
 from core.units import GiB, KiB, MiB
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -239,6 +239,8 @@ SOURCE_MAX_FRAMES = env.integer("SOURCE_MAX_FRAMES", 4_000_000, minimum=1)
 SOURCE_MAX_FRAMES_PIXELS = env.integer(
     "SOURCE_MAX_FRAMES_PIXELS", 8_000_000_000_000, minimum=1_000_000
 )
+#: Whether those processes run in bubblewrap: `auto` where it is there, `require`, or `off`.
+FFMPEG_SANDBOX = env.get("FFMPEG_SANDBOX", "auto", one_of("auto", "require", "off"))
 #: What a process that reads or encodes a source may keep in memory; `too-much-work`.
 MEDIA_MEMORY_BYTES = env.integer("MEDIA_MEMORY_BYTES", 4 * GiB, minimum=512 * MiB)
 #: A job whose worker has not been heard of for so long is given to another one.

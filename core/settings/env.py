@@ -45,6 +45,17 @@ def as_list(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
+def one_of(*words: str) -> Callable[[str], str]:
+    """Read one of some words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"use {' or '.join(words)}")
+        return text
+
+    return read
+
+
 def as_origins(text: str) -> list[str]:
     """Read a list of origins (`https://app.example`), each as browsers spell it."""
     return [_spelled(origin) for origin in as_list(text)]

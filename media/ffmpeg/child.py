@@ -2,7 +2,7 @@
 
 It is started by `media.ffmpeg.child_process`, takes one request as a line of JSON, answers with
 messages, and ends. A message is a line of JSON, followed by as many bytes as its "bytes" says.
-It ends as well when its parent does: its input is a pipe that closes then.
+It ends as well when its parent does: its input is a socket that closes then.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import socket
 import struct
 import sys
 import threading
@@ -28,14 +29,13 @@ _ABSURD = (ArithmeticError, IndexError, ValueError, TypeError, struct.error, Rec
 def main() -> None:
     """Serve one request."""
     av.logging.set_level(av.logging.ERROR)
-    line = b""
-    while not line.endswith(b"\n"):
-        data = os.read(0, 1 << 16)
-        if not data:
-            return
-        line += data
+    line, source = _request()
+    if not line:
+        return
     threading.Thread(target=_end_with_parent, daemon=True).start()
     request = json.loads(line)
+    if source is not None:
+        request["path"] = _named(source, request["path"])
     _bound_cpu(request.get("cpu_seconds"))
     try:
         if request["do"] == "inspect":
@@ -63,6 +63,29 @@ def send(message: dict[str, Any], payload: bytes = b"") -> None:
     header = {**message, "bytes": len(payload)}
     sys.stdout.buffer.write(json.dumps(header).encode() + b"\n" + payload)
     sys.stdout.buffer.flush()
+
+
+def _request() -> tuple[bytes, int | None]:
+    """A line of JSON, and the file that came with it; an empty line where nobody asks any more."""
+    line, files = b"", list[int]()
+    with socket.socket(fileno=os.dup(0)) as asking:
+        while not line.endswith(b"\n"):
+            data, received, _, _ = socket.recv_fds(asking, 1 << 16, 1)
+            if not data:
+                return b"", None
+            line += data
+            files += received
+    return line, files[0] if files else None
+
+
+def _named(source: int, path: str) -> str:
+    """A name for an open file, with the extension that FFmpeg looks at.
+
+    The sandbox does not show the file itself; opened by this name, it is the same file anew.
+    """
+    name = f"/tmp/source{os.path.splitext(path)[1]}"  # noqa: S108 - that of the sandbox
+    os.symlink(f"/proc/self/fd/{source}", name)
+    return name
 
 
 def _bound_cpu(seconds: int | None) -> None:

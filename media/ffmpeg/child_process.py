@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from media.ffmpeg import sandbox
 from media.ffmpeg.errors import ToolExceeded, ToolFailed, UnreadableMedia
 from media.ffmpeg.limits import Limits
 from media.ffmpeg.run import Ran, Watch, kill, start, supervise, yield_to_others
@@ -34,12 +40,24 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 _lock = threading.Lock()
 _is_kept_warm = False
-_spare: subprocess.Popen[bytes] | None = None
+_spare: _Child | None = None
+
+
+@dataclass(frozen=True)
+class _Child:
+    """A process that waits for a request, and our end of its input."""
+
+    process: subprocess.Popen[bytes]
+    input: socket.socket
 
 
 def keep_warm() -> None:
     """From now on, have a child ready before it is asked for. For workers; not for tests."""
     global _is_kept_warm
+    if sandbox.is_used():
+        logger.info("media processes run in bubblewrap")
+    else:
+        logger.info("media processes run without a sandbox", extra={"reason": sandbox.why_not()})
     _is_kept_warm = True
     _prepare_spare()
 
@@ -64,14 +82,19 @@ def ask(
 
     Raises UnreadableMedia if the file is the reason, ToolFailed if it is not.
     """
-    process = _take_spare() or _start_child()
+    child = _take_spare() or _start_child()
     if background:
-        yield_to_others(process.pid)
+        yield_to_others(child.process.pid)
     reader = _Reader(on_message)
     try:
-        _write_request(process, request)
-        ran = supervise(process, watch=watch, on_output=reader.feed)
+        try:
+            _write_request(child.input, request)
+        except OSError:
+            _end(child)
+            raise
+        ran = supervise(child.process, watch=watch, on_output=reader.feed)
     finally:
+        child.input.close()
         if _is_kept_warm:
             _prepare_spare()
     return ran
@@ -124,52 +147,91 @@ def _raise_if_error(message: dict[str, Any]) -> None:
         raise ToolFailed(message["detail"])
 
 
-def _write_request(process: subprocess.Popen[bytes], request: Mapping[str, Any]) -> None:
-    """A short line fits into the pipe, so this never waits for the child to read."""
-    try:
-        assert process.stdin is not None  # noqa: S101 - started with takes_input
-        process.stdin.write(json.dumps(request).encode() + b"\n")
-    except BrokenPipeError:
-        return  # It has died; what it says on its way out is the error to raise.
+def _write_request(to: socket.socket, request: Mapping[str, Any]) -> None:
+    """Send the request as a line; and where the child cannot see the source, the open source."""
+    line = json.dumps(request).encode() + b"\n"
+    # It may have died; what it says on its way out is the error to raise then.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        if "path" in request and sandbox.is_used():
+            with open(request["path"], "rb") as source:
+                sent = socket.send_fds(to, [line], [source.fileno()])
+            line = line[sent:]
+        to.sendall(line)
 
 
 def _prepare_spare() -> None:
     global _spare
     with _lock:
-        if _spare is None or _spare.poll() is not None:
+        if _spare is None or _spare.process.poll() is not None:
+            if _spare is not None:
+                _end(_spare)
             _spare = _start_child()
 
 
-def _take_spare() -> subprocess.Popen[bytes] | None:
+def _take_spare() -> _Child | None:
     global _spare
     with _lock:
         spare, _spare = _spare, None
-    if spare is not None and spare.poll() is not None:
+    if spare is not None and spare.process.poll() is not None:
         _end(spare)
         return None
     return spare
 
 
-def _start_child() -> subprocess.Popen[bytes]:
-    # It must outlive the thread that starts it; it ends with this process all the same,
-    # because its input closes then.
-    return start(_argv(), takes_input=True, dies_with_thread=False, limits=_LIMITS)
+def _start_child() -> _Child:
+    """Start a child from a thread that lives as long as this process, since it dies with it."""
+    ours, theirs = socket.socketpair()
+    inside = _inside if sandbox.is_used() else list
+    starting = _starter(os.getpid()).submit(
+        start, inside(_argv()), stdin=theirs.fileno(), limits=_LIMITS
+    )
+    try:
+        return _Child(starting.result(), ours)
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+
+
+@cache
+def _starter(_pid: int) -> ThreadPoolExecutor:
+    """One for each process: threads do not survive a fork."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="starts-children")
+
+
+def _inside(argv: Sequence[str]) -> list[str]:
+    """The child in a sandbox that shows Python, PyAV and this package, and no source at all.
+
+    It waits there before anybody knows which file it will read: the request brings that file along,
+    open. Its /tmp is for a name of it; it may write no byte.
+    """
+    av = Path(_places()[1]) / "av"
+    shown = (sys.base_prefix, argv[0], av, av.with_name("av.libs"))
+    ours = (_ROOT / "media" / "__init__.py", _ROOT / "media" / "ffmpeg")
+    return sandbox.around(argv, reads=map(str, (*shown, *ours)), has_tmp=True)
 
 
 @cache
 def _argv() -> tuple[str, ...]:
     """An isolated interpreter that finds this package and PyAV, and nothing else."""
+    places = _places()
+    code = f"import sys; sys.path[:0] = {places!r}; from media.ffmpeg.child import main; main()"
+    return (os.path.realpath(sys.executable), "-I", "-S", "-B", "-c", code)
+
+
+def _places() -> list[str]:
+    """Where this package is, and where PyAV is."""
     av = find_spec("av")
     if av is None or av.origin is None:
         raise ToolFailed("PyAV is not installed")
-    places = [str(_ROOT), str(Path(av.origin).parents[1])]
-    code = f"import sys; sys.path[:0] = {places!r}; from media.ffmpeg.child import main; main()"
-    return (sys.executable, "-I", "-S", "-B", "-c", code)
+    return [str(_ROOT), str(Path(av.origin).parents[1])]
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    kill(process)
-    process.wait()
-    for stream in (process.stdin, process.stdout, process.stderr):
+def _end(child: _Child) -> None:
+    kill(child.process)
+    child.process.wait()
+    child.input.close()
+    for stream in (child.process.stdout, child.process.stderr):
         if stream:
             stream.close()

@@ -49,8 +49,8 @@ def set_usual_memory(memory_bytes: int) -> None:
     _usual_memory_bytes = memory_bytes
 
 
-def bounded(argv: Sequence[str], limits: Limits, *, parent_pid: int | None) -> list[str]:
-    """`argv` behind what sets its limits; with `parent_pid`, it ends when that thread does.
+def bounded(argv: Sequence[str], limits: Limits, *, parent_pid: int) -> list[str]:
+    """`argv` behind what sets its limits and has it end with the thread that starts it.
 
     The kernel signals the death of a parent only to those who asked before it: the shell sees that
     the process has another parent by now, and ends it. And where memory runs out on the whole
@@ -58,14 +58,13 @@ def bounded(argv: Sequence[str], limits: Limits, *, parent_pid: int | None) -> l
     """
     script = "; ".join(
         (
-            *(['[ "$PPID" = "$0" ] || exit 1'] if parent_pid is not None else []),
+            '[ "$PPID" = "$0" ] || exit 1',
             *(f"ulimit {option} {value}" for option, value in _shell_limits(limits)),
             "{ echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null",
             'exec "$@"',
         )
     )
-    prefix = _death_signal() if parent_pid is not None else ()
-    return [*prefix, "/bin/sh", "-c", script, str(parent_pid or 0), *argv]
+    return [*_death_signal(), "/bin/sh", "-c", script, str(parent_pid), *argv]
 
 
 def _shell_limits(limits: Limits) -> list[tuple[str, int]]:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from media.ffmpeg import sandbox
 from media.ffmpeg.errors import ToolExceeded, ToolFailed, ToolStalled, ToolTimedOut
 from media.ffmpeg.limits import USUAL, Limits, bounded
 
@@ -44,7 +45,10 @@ _BACKGROUND_NICE = 19
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """What a finished process used. `was_stopped`: its output was enough before its end."""
+    """What a finished process used. `was_stopped`: its output was enough before its end.
+
+    Of a process in a sandbox, processor time is not known: nobody outside waits for it.
+    """
 
     cpu_seconds: float
     wall_seconds: float
@@ -95,11 +99,12 @@ def run(
 
     Raises ToolFailed, ToolTimedOut or ToolStalled.
     """
+    inside = sandbox.around_ffmpeg if sandbox.is_used() else list
     read_end, write_end = os.pipe()
     reporting = ["-progress", f"pipe:{write_end}", "-stats_period", "0.25"]
     try:
         process = start(
-            [argv[0], *reporting, *argv[1:]],
+            inside([argv[0], *reporting, *argv[1:]]),
             background=background,
             limits=limits,
             pass_fds=(write_end,),
@@ -121,13 +126,15 @@ def start(
     background: bool = False,
     limits: Limits = USUAL,
     pass_fds: Sequence[int] = (),
-    takes_input: bool = False,
-    dies_with_thread: bool = True,
+    stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, within `limits`. Then `supervise` it."""
+    """Start a process in a session of its own, within `limits`. Then `supervise` it.
+
+    On Linux it ends when the thread that started it does.
+    """
     process = subprocess.Popen(
-        bounded(argv, limits, parent_pid=os.getpid() if dies_with_thread else None),
-        stdin=subprocess.PIPE if takes_input else subprocess.DEVNULL,
+        bounded(argv, limits, parent_pid=os.getpid()),
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
@@ -285,7 +292,7 @@ def _reap(process: subprocess.Popen[bytes], deadline: float) -> tuple[int, float
         if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             kill(process)  # What it started; while it is not reaped, its number is nobody else's.
             _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            process.returncode = sandbox.exit_code(os.waitstatus_to_exitcode(status))
             return process.returncode, usage.ru_utime + usage.ru_stime
         if time.monotonic() > deadline:
             raise ToolTimedOut("the process closed its output but did not end")

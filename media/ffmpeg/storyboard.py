@@ -145,6 +145,7 @@ def make_storyboard(
     )
     joined.unlink()
     made = [work_dir / name for name in file_names(board)]
+    made[-1].unlink(missing_ok=True)  # Never through a link that stands there.
     made[-1].write_text(webvtt(board), "utf-8")
     if not all(outputs.is_there(path, most_bytes=_SMALL.file_bytes) for path in made):
         raise ToolFailed("a sheet of the storyboard was not made")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from media.ffmpeg import sandbox
 from media.ffmpeg.binary import ffmpeg_binary
 from media.ffmpeg.child_process import keep_warm, let_go
 from media.remote.client import Client
@@ -82,6 +83,8 @@ def main(given: list[str] | None = None) -> int:
         key = Key.parse(options.key)
     except NotAKey as error:
         return _complain(f"--key or WORKER_API_KEY: {error}")
+    if reason := _why_no_sandbox(os.environ.get("FFMPEG_SANDBOX") or "auto"):
+        return _complain(reason)
     # What we start must not find it.
     os.environ.pop("WORKER_API_KEY", None)
     if options.listen and not options.listen.rpartition(":")[2].isdigit():
@@ -136,6 +139,16 @@ class _Line(logging.Formatter):
         extras = {k: v for k, v in vars(record).items() if k not in self._STANDARD}
         told = " ".join(f"{name}={value}" for name, value in extras.items())
         return f"{super().format(record)} {told}".rstrip()
+
+
+def _why_no_sandbox(mode: str) -> str:
+    """Set the mode of the sandbox; why that cannot be done, or nothing."""
+    try:
+        sandbox.use(mode)
+        sandbox.is_used()
+    except (ValueError, sandbox.SandboxMissing) as error:
+        return f"FFMPEG_SANDBOX={mode}: {error}"
+    return ""
 
 
 def _version() -> str:

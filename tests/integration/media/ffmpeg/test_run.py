@@ -89,7 +89,7 @@ def test_a_stopped_process_counts_as_stalled() -> None:
         seen.append(seconds)
         if len(seen) == 1:
             (pid,) = children() - before
-            os.kill(pid, signal.SIGSTOP)
+            os.killpg(pid, signal.SIGSTOP)
 
     before = children()
     with pytest.raises(ToolStalled):

@@ -37,7 +37,12 @@ def worker_at(start: Start, tmp_path: Path) -> Stage:
     """Starts a worker that stays at a stage."""
 
     def worker_at(stage: str) -> "subprocess.Popen[bytes]":
-        files = {"STAGE_REACHED": str(tmp_path / "reached"), "STAGE_GO": str(tmp_path / "go")}
+        # What stays there tells its number, which is another one inside a sandbox.
+        files = {
+            "FFMPEG_SANDBOX": "off",
+            "STAGE_REACHED": str(tmp_path / "reached"),
+            "STAGE_GO": str(tmp_path / "go"),
+        }
         command = ("manage.py", "process_tasks", "--perform", f"{HERE}.stages.perform")
         return start(*command, STAGE=stage, **files)
 
