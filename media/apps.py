@@ -31,6 +31,7 @@ class MediaConfig(AppConfig):
             plans,
             queue,
             remote_calls,
+            second_ladder,
             server_wakes,
             upload_sweeps,
         )
@@ -45,6 +46,7 @@ class MediaConfig(AppConfig):
         hooks.every(deletion.SWEEP_SECONDS, "orphans", deletion.sweep_orphans)
         hooks.every(plans.SWEEP_SECONDS, "plans that are over", plans.remove_ended)
         hooks.every(deletion.FOLDERS_SECONDS, "abandoned folders", deletion.sweep_folders)
+        hooks.every(second_ladder.SCHEDULE_SECONDS, "second ladders", second_ladder.schedule)
         hooks.every(downloads.SWEEP_SECONDS, "downloads", downloads.sweep)
         hooks.every(upload_sweeps.SWEEP_SECONDS, "abandoned uploads", upload_sweeps.expire_uploads)
         hooks.every(upload_sweeps.FINISH_SECONDS, "full uploads", upload_sweeps.finish_full_uploads)

@@ -187,13 +187,16 @@ class Delivery:
             raise NotFound("The video is still being prepared.")
         made = await in_database(streams.made_of, link.media_id, number)
         wish = parse_qs(scope["query_string"].decode("latin-1"))
-        write = playlists.manifest if link.name == "manifest.mpd" else playlists.multivariant
-        return write(
+        # Of what is complete, a segment that was lost is made again like a planned one.
+        with_planned = facts.is_complete or wish.get("planned") == ["1"]
+        if link.name == "manifest.mpd":
+            return playlists.manifest(plan, number=number, made=made, with_planned=with_planned)
+        return playlists.multivariant(
             plan,
             number=number,
             made=made,
-            # Of what is complete, a segment that was lost is made again like a planned one.
-            with_planned=facts.is_complete or wish.get("planned") == ["1"],
+            with_planned=with_planned,
+            beside=await self._beside(link, facts),
         )
 
     async def _i_frames(self, link: Link) -> str:
@@ -202,6 +205,14 @@ class Delivery:
         if sizes is None:
             raise NotFound("Not all pictures of this rendition are made yet.")
         return playlists.i_frames(plan, link.rung, sizes)
+
+    async def _beside(self, link: Link, facts: StreamFacts) -> playlists.Beside | None:
+        number = facts.beside_number
+        plan = await self._plans.get((link.media_id, number)) if number else None
+        if plan is None or number is None:
+            return None
+        made = await in_database(streams.made_of, link.media_id, number)
+        return playlists.Beside(plan=plan, number=number, made=made)
 
     async def _plan(self, link: Link) -> Plan:
         plan = await self._plans.get((link.media_id, link.plan))

@@ -28,6 +28,15 @@ class Made:
 _NOTHING = Made(is_complete=False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """A second ladder of the same pictures, complete, with the sound of the first."""
+
+    plan: Plan
+    number: int
+    made: Mapping[str, Made]
+
+
 def lead_of(rungs: Sequence[tuple[str, int, bool]]) -> str | None:
     """The rung that a viewer can start with: the copied one, else the largest up to 360p.
 
@@ -50,16 +59,27 @@ def lead_rung(plan: Plan) -> str | None:
 
 
 def multivariant(
-    plan: Plan, *, number: int, made: Mapping[str, Made], with_planned: bool = False
+    plan: Plan,
+    *,
+    number: int,
+    made: Mapping[str, Made],
+    with_planned: bool = False,
+    beside: Beside | None = None,
 ) -> str:
     """The multivariant playlist: the lead rung always, the others when they are complete.
 
-    With `with_planned` all rungs are listed, for a player that knows which segments exist.
+    With `with_planned` all rungs are listed, for a player that knows which segments exist. Those of
+    a second ladder come after them; the codecs tell a player what it can take.
     """
     videos = [
         _video(rung, number, plan, made.get(rung.name, _NOTHING))
         for rung in _listed(plan, made, with_planned=with_planned)
     ]
+    if beside is not None and beside.plan.video:
+        videos += [
+            _video(rung, beside.number, beside.plan, beside.made.get(rung.name, _NOTHING))
+            for rung in beside.plan.video.rungs
+        ]
     subtitles = [
         playlists.SubtitleRendition(
             uri=f"{number}/{track.name}/index.m3u8", name=track.label, language=track.language

@@ -130,7 +130,9 @@ def plans_of(media_files: Iterable[MediaFile]) -> defaultdict[uuid.UUID, Plans]:
     In two queries. A plan that is coming, or came to nothing, counts until another one is active.
     """
     media_files = list(media_files)
-    rows = Plan.objects.filter(media_file__in=media_files).exclude(state="retired")
+    rows = Plan.objects.filter(media_file__in=media_files).exclude(
+        state__in=["retired", "beside", "spoiled"]
+    )
     facts: list[Any] = list(
         rows.order_by("number", "renditions__id").values(
             "media_file_id",

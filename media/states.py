@@ -20,6 +20,9 @@ A plan:
       ├──▶ failed
       └──▶ cancelled
 
+    beside ──▶ retired                   a second ladder of the active plan
+      └──▶ spoiled
+
 A job:
 
     queued ──▶ running ──▶ done
@@ -64,6 +67,8 @@ PLAN = StateMachine(
         "retired": frozenset(),
         "failed": frozenset(),
         "cancelled": frozenset(),
+        "beside": frozenset({"retired", "spoiled"}),
+        "spoiled": frozenset(),
     }
 )
 

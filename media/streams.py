@@ -14,7 +14,7 @@ from media.playlists import Made
 from media.selectors import made_ranges
 
 #: The states of plans whose segments somebody may be playing.
-PLAYABLE = ("active", "retired")
+PLAYABLE = ("active", "beside", "retired")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,8 @@ class StreamFacts:
     is_open: bool
     is_complete: bool
     plan_number: int | None
+    #: The plan of a second ladder, once all of it is made.
+    beside_number: int | None
     #: What people call it, and what its owner's file is.
     title: str
     filename: str
@@ -36,11 +38,17 @@ def stream_facts(media_id: uuid.UUID) -> StreamFacts | None:
     row = (
         MediaFile.objects.filter(pk=media_id)
         .annotate(plan_number=Max("plans__number", filter=Q(plans__state="active")))
+        .annotate(
+            beside_number=Max(
+                "plans__number", filter=Q(plans__state="beside", plans__progress_percent=100)
+            )
+        )
         .values_list(
             "visibility_epoch",
             "visibility",
             "state",
             "plan_number",
+            "beside_number",
             "title",
             "filename",
             "source_key",
@@ -49,12 +57,13 @@ def stream_facts(media_id: uuid.UUID) -> StreamFacts | None:
     )
     if row is None:
         return None
-    epoch, visibility, state, plan_number, title, filename, source_key = row
+    epoch, visibility, state, plan_number, beside_number, title, filename, source_key = row
     return StreamFacts(
         epoch=epoch,
         is_open=visibility in (Visibility.PUBLIC, Visibility.UNLISTED),
         is_complete=state == "completed",
         plan_number=plan_number,
+        beside_number=beside_number,
         title=title,
         filename=filename,
         source_key=source_key,

@@ -281,6 +281,9 @@ if TASK_ENGINE not in ("background_tasks", "celery"):
 if TASK_ENGINE == "celery" and not CELERY_BROKER_URL:
     env.complain("TASK_ENGINE=celery needs a broker: set CELERY_BROKER_URL or REDIS_URL.")
 
+#: Whether complete videos get a second ladder in AV1, made while there is nothing else to do.
+AV1_LADDER = env.switch("AV1_LADDER", default=False)
+
 # --- Delivery -------------------------------------------------------------------------------
 
 #: How long a request for a missing segment is held before it is answered with 503.

@@ -20,7 +20,7 @@ _SYNC, _NOT_SYNC = 0x02000000, 0x01010000
 _MOST_INDEX_BYTES = 1 << 24
 
 #: Boxes that hold boxes, and how many bytes of their own stand before them.
-_OWN_BYTES = {b"stsd": 8, b"avc1": 78, b"mp4a": 28, b"meta": 4, b"dref": 8}
+_OWN_BYTES = {b"stsd": 8, b"avc1": 78, b"av01": 78, b"mp4a": 28, b"meta": 4, b"dref": 8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,19 @@ def codec_string(init: bytes) -> str:
     entry = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
     for box in find(init, *entry, b"avc1", b"avcC"):
         return f"avc1.{init[box.start + 1 : box.start + 4].hex()}"
+    for box in find(init, *entry, b"av01", b"av1C"):
+        return _av1_name(init[box.start : box.end])
     for _ in find(init, *entry, b"mp4a"):
         return "mp4a.40.2"
     raise UnexpectedOutput("an init names no known codec")
+
+
+def _av1_name(record: bytes) -> str:
+    """Profile, level, tier and bits of an AV1CodecConfigurationRecord, as its name has them."""
+    profile, level = record[1] >> 5, record[1] & 0x1F
+    tier = "H" if record[2] & 0x80 else "M"
+    bits = (8, 10, 8, 12)[record[2] >> 5 & 0x03]
+    return f"av01.{profile}.{level:02}{tier}.{bits:02}"
 
 
 def read_media(media: bytes) -> tuple[list[Sample], bytes]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from media.ffmpeg.plan import (
     AUDIO_FRAME_SAMPLES,
+    AV1,
     VIDEO_TIMESCALE,
     AudioPlan,
     Plan,
@@ -345,7 +346,7 @@ def _colours(video: VideoPlan) -> str:
 
 def _level(rung: PlannedRung) -> int | None:
     """The level that the init of a rung names, for example 31 for 3.1; None without an init."""
-    return int(rung.codecs[-2:], 16) if rung.init else None
+    return int(rung.codecs[-2:], 16) if rung.init and rung.encoder != AV1 else None
 
 
 def _x264(rung: PlannedRung) -> str:
@@ -359,16 +360,30 @@ def _rung_output(
     return [
         *("-map", f"[v{rung.name}]"),
         *(("-frames:v", str(frames)) if frames else ()),
+        *(_av1_encoder(rung) if rung.encoder == AV1 else _x264_encoder(rung, level)),
+        *("-fps_mode", "passthrough", "-enc_time_base", f"1:{VIDEO_TIMESCALE}"),
+        *("-video_track_timescale", str(VIDEO_TIMESCALE)),
+        *_fragments(_HUGE_MICROSECONDS),
+        str(out_dir / f"{rung.name}.mp4"),
+    ]
+
+
+def _x264_encoder(rung: PlannedRung, level: int | None) -> list[str]:
+    return [
         *("-c:v", "libx264", "-threads", "1", "-preset", rung.preset, "-crf", f"{rung.crf:g}"),
         *("-maxrate", f"{rung.max_kbps}k", "-bufsize", f"{2 * rung.max_kbps}k"),
         *("-pix_fmt", "yuv420p", "-profile:v", "high", "-g", "600"),
         *(("-level:v", str(level)) if level else ()),
         *("-force_key_frames", f"expr:gte(t,n_forced*{KEYFRAME_SECONDS})"),
         *("-x264-params", _x264(rung)),
-        *("-fps_mode", "passthrough", "-enc_time_base", f"1:{VIDEO_TIMESCALE}"),
-        *("-video_track_timescale", str(VIDEO_TIMESCALE)),
-        *_fragments(_HUGE_MICROSECONDS),
-        str(out_dir / f"{rung.name}.mp4"),
+    ]
+
+
+def _av1_encoder(rung: PlannedRung) -> list[str]:
+    """SVT-AV1 places keyframes by its own count, and is told the rate: the filters lose it."""
+    return [
+        *("-c:v", AV1, "-preset", rung.preset, "-crf", f"{rung.crf:g}"),
+        *("-pix_fmt", "yuv420p", "-svtav1-params", rung.options),
     ]
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: The name of the audio rendition wherever a rung is named.
 AUDIO = "audio"
 
+#: The encoder of the second ladder.
+AV1 = "libsvtav1"
+
 #: Ticks per second of all video segments.
 VIDEO_TIMESCALE = 90_000
 
@@ -45,7 +48,7 @@ class PlannedRung:
     """One video rendition. `init` is empty until the plan is completed with `with_inits`.
 
     `peak_bps` and `average_bps` are exact where the rung is copied, estimates otherwise. `options`
-    are x264's own, on top of those of the preset.
+    are the encoder's own, on top of those of the preset.
     """
 
     name: str
@@ -59,6 +62,7 @@ class PlannedRung:
     average_bps: int
     init: bytes = b""
     options: str = ""
+    encoder: str = "libx264"
 
     @property
     def codecs(self) -> str:
@@ -102,6 +106,8 @@ class VideoPlan:
 
         Three frames, which is what the encoders need; the edit lists of all inits take it away.
         """
+        if any(rung.encoder == AV1 for rung in self.rungs):
+            return 0  # Its frames are shown in the order in which they are decoded.
         return min(max(round(3 * VIDEO_TIMESCALE / self.frame_rate), 900), VIDEO_TIMESCALE)
 
     def mark(self, tick: int) -> int:

@@ -331,10 +331,10 @@ class Claim:
                     error_detail=detail[:500],
                 )
 
-    def put_off(self, code: str, detail: str) -> None:
+    def put_off(self, code: str, detail: str, *, seconds: float = PUT_OFF_SECONDS) -> None:
         """Queue the job once more after a while, for a reason that costs it none of its tries."""
         self._requeue(
-            run_after=in_seconds(PUT_OFF_SECONDS), error_code=code[:50], error_detail=detail[:500]
+            run_after=in_seconds(seconds), error_code=code[:50], error_detail=detail[:500]
         )
 
     def hand_back(self) -> None:

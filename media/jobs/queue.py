@@ -29,6 +29,7 @@ PRIORITY: dict[str, int] = {
     Kind.STORYBOARD: 20,
     Kind.LADDER: 10,
     Kind.EARLY: 7,
+    Kind.AV1: 1,
 }
 #: Encoding anew what plays already: after everything that somebody has nothing of yet.
 RE_ENCODE_PRIORITY = 5
@@ -36,7 +37,7 @@ RE_ENCODE_PRIORITY = 5
 URGENT: frozenset[str] = frozenset({Kind.INGEST, Kind.ON_DEMAND, Kind.LEAD, Kind.COPY, Kind.POSTER})
 #: What a media file can be whole without.
 OPTIONAL: frozenset[str] = frozenset(
-    {Kind.ON_DEMAND, Kind.POSTER, Kind.STORYBOARD, Kind.EARLY, Kind.DOWNLOAD}
+    {Kind.ON_DEMAND, Kind.POSTER, Kind.STORYBOARD, Kind.EARLY, Kind.DOWNLOAD, Kind.AV1}
 )
 #: A piece counts as if it had come so much later than the one before it. So the first pieces of a
 #: new video go before the last ones of an older video of the same owner, but only until those

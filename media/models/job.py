@@ -42,6 +42,7 @@ class Job(models.Model):
         LADDER = "ladder"
         EARLY = "early"
         DOWNLOAD = "download"
+        AV1 = "av1"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=10, choices=Kind)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from media.jobs.claim import Claim
 from media.jobs.queue import OPTIONAL
 from media.models import Job
-from media.services import deletion, downloads, early, ingest, pictures, plans
+from media.services import deletion, downloads, early, ingest, pictures, plans, second_ladder
 from media.services.changes import announce, lock
 from media.services.making import load_work
 from media.states import MEDIA
@@ -39,6 +39,8 @@ def job_failed(job: Job) -> None:
     """
     if job.kind == Job.Kind.DOWNLOAD:
         announce(lock(job.media_file_id))
+    if job.kind == Job.Kind.AV1:
+        second_ladder.spoil(job.media_file_id, plans.plan_number(job))
     if job.kind in OPTIONAL:
         return
     media_file = lock(job.media_file_id)
@@ -61,6 +63,7 @@ def _in_workshop(claim: Claim) -> None:
 _KINDS: dict[str, Callable[[Claim], None]] = {
     Job.Kind.INGEST: ingest.perform,
     Job.Kind.DOWNLOAD: downloads.perform,
+    Job.Kind.AV1: second_ladder.perform,
     Job.Kind.STORYBOARD: pictures.make_storyboard,
     **dict.fromkeys(kinds.KINDS, _in_workshop),
     Job.Kind.EARLY: early.perform,

@@ -22,11 +22,11 @@ from media.jobs.claim import Claim, LeaseLost
 from media.jobs.queue import enqueue
 from media.models import Job, Rendition, Segment
 from media.models import Plan as PlanRow
-from media.selectors import Ranges, made_ranges
+from media.selectors import Ranges, made_ranges, percent
 from media.services import extras
 from media.services.changes import announce, announce_progress, lock
 from media.services.first_pictures import first_picture_bytes
-from media.services.plans import find_plan, plan_number, tell_coming
+from media.services.plans import ALIVE, find_plan, plan_number, tell_coming
 from media.services.sources import source_path
 from media.store import poster_key, segment_key, store
 from media.workshop.protocol import Spans
@@ -161,7 +161,7 @@ def _tell_progress(work: Work, damaged: Spans) -> None:
         raise LeaseLost from error
     # Its state changes only while the media file is held.
     row = PlanRow.objects.defer("document").filter(pk=work.plan_id).first()
-    if row is None or row.state not in ("coming", "active", "retired"):
+    if row is None or row.state not in ALIVE:
         raise LeaseLost
     counts = {name: len(work.plan.segments(name)) for name in work.rendition_ids}
     rows = Segment.objects.filter(rendition__in=work.rendition_ids.values())
@@ -169,6 +169,8 @@ def _tell_progress(work: Work, damaged: Spans) -> None:
     planned, made = sum(counts.values()), sum(made_of.values())
     if row.state == "coming":
         tell_coming(media_file, row, work.plan, made=made, planned=planned, damaged=damaged)
+    elif row.state == "beside":
+        PlanRow.objects.filter(pk=row.pk).update(progress_percent=percent(made, planned))
     elif row.state == "active":
         changes: dict[str, object] = {}
         if damaged:

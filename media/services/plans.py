@@ -35,6 +35,8 @@ SWEEP_SECONDS = 60.0
 #: What came to nothing stays so long, for the jobs of it that still run to end.
 DEAD_PLAN_SECONDS = 30.0
 
+#: Whose segments are made, or may be played.
+ALIVE = ("coming", "active", "beside", "retired")
 _OPEN = ("queued", "running")
 
 
@@ -48,7 +50,7 @@ def find_plan(media_id: uuid.UUID, number: int | None) -> PlanRow | None:
     """The plan with this number, or the active one, if there is anything left of it."""
     rows = PlanRow.objects.filter(media_file=media_id)
     rows = rows.filter(state="active") if number is None else rows.filter(number=number)
-    return rows.filter(state__in=["coming", "active", "retired"]).first()
+    return rows.filter(state__in=ALIVE).first()
 
 
 def find_coming(media_id: uuid.UUID) -> PlanRow | None:
@@ -81,7 +83,8 @@ def begin(locked: MediaFile) -> PlanRow:
 def take_over(locked: MediaFile, row: PlanRow, plan: Plan) -> dict[str, object]:
     """Let a coming plan play from now on; returns what the media file takes over from it."""
     now = timezone.now()
-    PlanRow.objects.filter(media_file=locked, state="active").update(state="retired", ended_at=now)
+    over = PlanRow.objects.filter(media_file=locked, state__in=["active", "beside"])
+    over.update(state="retired", ended_at=now)
     PLAN.move(row, "active")
     return {
         "kind": MediaFile.Kind.VIDEO if plan.video else MediaFile.Kind.AUDIO,
@@ -149,7 +152,8 @@ def remove_ended() -> int:
     now = timezone.now()
     over = Q(state="retired", ended_at__lt=now - timedelta(seconds=settings.RETIRED_PLAN_SECONDS))
     over |= Q(
-        state__in=["failed", "cancelled"], ended_at__lt=now - timedelta(seconds=DEAD_PLAN_SECONDS)
+        state__in=["failed", "cancelled", "spoiled"],
+        ended_at__lt=now - timedelta(seconds=DEAD_PLAN_SECONDS),
     )
     rows = PlanRow.objects.filter(over, ended_at__isnull=False, has_objects=True)
     found = list(rows.defer("document").order_by("ended_at")[:50])

@@ -2,6 +2,7 @@
 
 import Hls, { type ErrorData, type Fragment } from "hls.js";
 import type { Engine, EngineEvents, Made } from "./engine.ts";
+import { unwantedLevels } from "./codecs.ts";
 import { HOLD_SECONDS, PatientLoader } from "./patient-loader.ts";
 import { isWorthReplacing, levelWindow, type Ranges, type Situation } from "./window.ts";
 
@@ -122,6 +123,8 @@ export class HlsEngine implements Engine {
   }
 
   private onManifest(): void {
+    // From the last one on, so that the numbers of the others stay.
+    for (const index of unwantedLevels(this.hls.levels).reverse()) this.hls.removeLevel(index);
     this.update();
     this.hls.startLevel = this.hls.autoLevelCapping;
     const qualities = this.hls.levels.map((level, index) => ({
