@@ -183,8 +183,8 @@ class Fleet:
         for worker in self.workers:
             worker.wait(20)
 
-    def restarts(self) -> list[float]:
-        """For each job that was running in a killed worker: how long until it ran again."""
+    def restarts(self) -> list[tuple[float, str]]:
+        """For each job that was running in a killed worker: seconds until it ran again, and it."""
         started: dict[tuple[str, int], float] = {}
         for line in (self.folder / "ledger").read_text().splitlines():
             name, number, when = line.split()
@@ -192,8 +192,8 @@ class Fleet:
         seconds = []
         for (job, token), at in self.killed.items():
             again = [when for (name, n), when in started.items() if name == job and n > token]
-            seconds += [min(again) - at] if again else []
-        return seconds
+            seconds += [(min(again) - at, job)] if again else []
+        return sorted(seconds, reverse=True)
 
     def orphans(self) -> int:
         """Processes that outlived the worker that had started them."""
@@ -303,7 +303,10 @@ def measure(options: argparse.Namespace, folder: Path) -> Outcome:
     print(f"  {chaos_count.overlaps()} segments were made by two different jobs, which may be")
     for line in lost + stray + doubles:
         print(f"  ! {line}")
-    seconds = fleet.restarts()
+    restarts = fleet.restarts()
+    for took, job in restarts[:3]:
+        print(f"  {took:.1f} s until {chaos_count.described(job)} went on")
+    seconds = [took for took, _job in restarts]
     never = len(fleet.killed) - len(seconds)
     return Outcome(
         jobs=chaos_count.jobs(),

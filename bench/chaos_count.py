@@ -67,6 +67,14 @@ def jobs() -> int:
     return Job.objects.count()
 
 
+def described(job_id: str) -> str:
+    """A job, for people."""
+    from media.models import Job
+
+    job = Job.objects.get(pk=job_id)
+    return f"{job.kind} {job.position} ({job.losses} losses)"
+
+
 def lost() -> list[str]:
     """What did not come to its end, or is not where it should be. Poison has to fail."""
     from bench.chaos import POISON
