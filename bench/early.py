@@ -1,9 +1,10 @@
 """How long a video is not complete after its last byte, on a link that takes a minute.
 
-Starts `manage.py serve` twice with a folder of its own and uploads the same clip: with encoding
-while it arrives, through a link that takes LINK_SECONDS; and without, as fast as it goes. The clip
-is a minute of 720p that has to be encoded in all rungs, its index first. The last line is one JSON
-object. BENCH_SOURCE names another clip.
+Starts `manage.py serve` with a folder of its own and uploads the same clip three times: with
+encoding while it arrives, through a link that takes LINK_SECONDS, once with its index first and
+once last, as phones write it, and sent ahead; and without, as fast as it goes. The clip is a minute
+of 720p that has to be encoded in all rungs. The last line is one JSON object. BENCH_SOURCE names
+another clip.
 
 python -m bench.early
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 from bench.clip import bench_clip
 from media.ffmpeg.binary import ffmpeg_binary
 from tests.product import running
-from tests.slow_link import SlowUpload, early_progress
+from tests.slow_link import SlowUpload, early_progress, index_at
 
 FOLDER = Path("var/bench/early")
 LINK_SECONDS = 60.0
@@ -34,16 +35,20 @@ def main() -> None:
     clip = turned(source)
     without, _ = measure(clip, link_seconds=1.0, EARLY_ENCODING="false")
     complete, percent = measure(clip, link_seconds=LINK_SECONDS)
+    phone, phone_percent = measure(index_last(clip), link_seconds=LINK_SECONDS)
     size = clip.stat().st_size
     print(f"{clip.name}: {words}; {SECONDS} s, {size / 1e6:.0f} MB")
     print(f"complete after the last byte, encoding begun while it came  {complete:6.1f} s")
     print(f"    made of all segments when the last byte came            {percent:6d} %")
+    print(f"complete after the last byte, the index sent ahead          {phone:6.1f} s")
+    print(f"    made of all segments when the last byte came            {phone_percent:6d} %")
     print(f"complete after the last byte, encoding begun then           {without:6.1f} s")
     found = {
         "link_s": LINK_SECONDS,
         "complete_s": round(complete, 1),
         "without_s": round(without, 1),
         "made_percent": percent,
+        "index_last_complete_s": round(phone, 1),
     }
     print(json.dumps(found))
 
@@ -56,6 +61,8 @@ def measure(clip: Path, *, link_seconds: float, **settings: str) -> tuple[float,
     ):
         token = product.sign_up("bench")
         upload = SlowUpload(product, clip, token, seconds=link_seconds)
+        if clip.name.startswith("last-"):
+            upload.send_tail(index_at(clip))
         upload.send(until=0.999)
         percent = early_progress(product, upload.video_id, token)
         answered_at = upload.send()
@@ -75,6 +82,15 @@ def turned(source: Path) -> Path:
         subprocess.run([*general, "-i", str(source), *encode, str(small)], check=True)
         subprocess.run([*general, *turn, "-movflags", "+faststart", str(target)], check=True)
         small.unlink()
+    return target
+
+
+def index_last(clip: Path) -> Path:
+    """The same packets, with the index behind them."""
+    target = clip.with_name(f"last-{clip.name}")
+    if not target.exists():
+        command = [ffmpeg_binary(), "-nostdin", "-v", "error", "-y", "-i", str(clip)]
+        subprocess.run([*command, "-c", "copy", str(target)], check=True)
     return target
 
 

@@ -219,6 +219,21 @@ PATHS: dict[str, Schema] = {
             "responses": {"204": {"description": "Gone."}},
         },
     },
+    "/api/uploads/{upload_id}/tail": {
+        "parameters": [_UPLOAD_ID],
+        "put": {
+            "operationId": "uploads_tail",
+            "tags": ["uploads"],
+            "summary": "Send the end of the file ahead, so that encoding can begin",
+            "security": _SIGNED_IN,
+            "parameters": [
+                _VERSION,
+                _request_header("Upload-Offset", "integer", "Where it begins.", required=True),
+            ],
+            "requestBody": {"required": True, "content": _BYTES},
+            "responses": {"204": {"description": "Taken, or of no use any more."}},
+        },
+    },
     "/hls/{video_id}/{signature}/master.m3u8": _delivered(
         "The multivariant playlist", "hls_master", _PLAYLIST
     ),

@@ -63,6 +63,18 @@ class MetadataInvalid(Invalid):
     code, title = "upload-metadata-invalid", "The metadata of the upload cannot be used."
 
 
+class TailInvalid(Invalid):
+    """What was sent ahead is not the end of the file, or too much of it."""
+
+    code, title = "upload-tail-invalid", "This is not the end of the file, or too much of it."
+
+
+class TailUnwanted(Conflict):
+    """This instance begins to encode when all of a file is there."""
+
+    code, title = "upload-tail-unwanted", "This server does not take the end of a file ahead."
+
+
 class TooManyUploads(TooMany):
     """The account has `max_uploads` unfinished uploads; finish or delete some."""
 

@@ -76,6 +76,11 @@ def download_key(media_id: uuid.UUID, plan: int, name: str) -> str:
     return f"hls/{media_id}/{plan}/downloads/{name}.mp4"
 
 
+def tail_key(media_id: uuid.UUID) -> str:
+    """The end of a file that was sent before the rest of it."""
+    return f"hls/{media_id}/early/tail"
+
+
 def subtitles_key(media_id: uuid.UUID, plan: int, name: str) -> str:
     """One track of subtitles, whole."""
     return f"hls/{media_id}/{plan}/{name}/0.vtt"

@@ -26,7 +26,9 @@ from media.appending import ClientGone, append_body
 from media.errors import BeyondLength, UploadLocked
 from media.models import Upload
 from media.services import uploads
+from media.services.tails import expect_tail
 from media.services.uploads import UploadClaim
+from media.tail_ahead import take_tail
 from media.threads import in_database, in_database_unsynced
 from media.tus import protocol
 from media.tus.checksum import parse_checksum
@@ -40,6 +42,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ROOT = "/api/uploads"
+TAIL = "/tail"
 
 #: A token that was ended may append to uploads so much longer; a chunk in flight goes on anyway.
 SEEN_SECONDS = 2.0
@@ -169,14 +172,21 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _answer(scope: Scope, receive: Receive) -> Answer:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     method = protocol.effective_method(scope["method"], headers)
-    request = Request(scope, receive, method, headers, _upload_id(scope["path"]))
-    verbs = _OF_COLLECTION if request.upload_id is None else _OF_UPLOAD
-    verb = verbs.get(method)
+    path = scope["path"].removesuffix("/").removesuffix(TAIL)
+    request = Request(scope, receive, method, headers, _upload_id(path))
+    verb = _verbs(scope["path"]).get(method)
     if verb is None:
         raise MethodNotAllowed
     if method not in ("OPTIONS", "GET"):
         protocol.check_version(headers)
     return await verb(request)
+
+
+def _verbs(path: str) -> dict[str, "Verb"]:
+    path = path.removesuffix("/")
+    if path == ROOT:
+        return _OF_COLLECTION
+    return _OF_TAIL if path.endswith(TAIL) and path != ROOT + TAIL else _OF_UPLOAD
 
 
 def _upload_id(path: str) -> uuid.UUID | None:
@@ -287,6 +297,20 @@ async def _delete(request: Request) -> Answer:
     return Answer(204, {})
 
 
+async def _tail(request: Request) -> Answer:
+    """Our own addition: the end of the file, before the rest of it."""
+    protocol.check_chunk_type(request.headers)
+    tail = await request.as_user(
+        expect_tail,
+        upload_id=request.upload_id,
+        offset_bytes=protocol.read_offset(request.headers),
+        size_bytes=request.size_bytes,
+    )
+    if tail is not None:
+        await take_tail(tail, request.receive)
+    return Answer(204, {})
+
+
 Verb = Callable[[Request], Awaitable[Answer]]
 
 _OF_COLLECTION: dict[str, Verb] = {"OPTIONS": _options, "POST": _create}
@@ -299,6 +323,9 @@ _OF_UPLOAD: dict[str, Verb] = {
 }
 
 
+_OF_TAIL: dict[str, Verb] = {"OPTIONS": _options, "PUT": _tail}
+
+
 # --- Headers and problems -------------------------------------------------------------------
 
 
@@ -309,8 +336,7 @@ def _http_date(upload: Upload) -> str:
 def _problem(error: AppError, scope: Scope) -> Answer:
     status, headers, body = problem_bytes(error, instance=scope["path"])
     if isinstance(error, MethodNotAllowed):
-        verbs = _OF_COLLECTION if scope["path"].strip("/") == ROOT.strip("/") else _OF_UPLOAD
-        headers["Allow"] = ", ".join(verbs)
+        headers["Allow"] = ", ".join(_verbs(scope["path"]))
     return Answer(status, headers, body)
 
 

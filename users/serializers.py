@@ -88,4 +88,7 @@ class Config(serializers.Serializer[Any]):
 
     max_upload_bytes = serializers.IntegerField()
     chunk_bytes = serializers.IntegerField()
+    tail_bytes = serializers.IntegerField(
+        help_text="The most that is taken of the end of a file, ahead of the rest; 0: nothing."
+    )
     registration_open = serializers.BooleanField()

@@ -142,6 +142,7 @@ class ConfigView(APIView):
             {
                 "max_upload_bytes": settings.UPLOAD_MAX_BYTES,
                 "chunk_bytes": settings.UPLOAD_CHUNK_BYTES,
+                "tail_bytes": settings.UPLOAD_TAIL_MAX_BYTES if settings.EARLY_ENCODING else 0,
                 "registration_open": settings.REGISTRATION_OPEN,
             }
         )

@@ -38,7 +38,7 @@ class Layout(StrEnum):
 class Front:
     """The layout of a file, as far as so much of it tells.
 
-    `needs_bytes` is where to look again, or where the index ends that was found.
+    `needs_bytes` is where to look again, or else where what is shown begins.
     """
 
     layout: Layout
@@ -54,7 +54,7 @@ def front_of(path: Path, *, stored_bytes: int) -> Front:
                 return Front(layout=Layout.UNKNOWN, needs_bytes=at + _HEAD_BYTES)
             size, name = _head(file, at)
             if name == b"mdat":
-                return Front(layout=Layout.INDEX_LAST)
+                return Front(layout=Layout.INDEX_LAST, needs_bytes=at)
             if size < 8 or (at == 0 and name != b"ftyp"):
                 break
             if name == b"moov":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from array import array
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -94,21 +94,28 @@ def probe(
     return inspect(source, limits=limits, timeout_seconds=timeout_seconds).probe
 
 
-def reaches(
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """Which bytes of an indexed file its picture needs, for each of some presented timestamps."""
+
+    #: To show it up to there: so many from the beginning. Ascending, as the timestamps are.
+    reaches: list[int]
+    #: To show it from there on: none before these, besides the head of the file.
+    starts: list[int]
+
+
+def needs_of(
     source: Path,
     *,
     stream_index: int,
     marks: Sequence[int],
     timeout_seconds: float = PROBE_TIMEOUT_SECONDS,
-) -> list[int]:
-    """How many bytes of an indexed file are needed to show its picture up to each of `marks`.
-
-    Marks are presented timestamps, ascending, and so is the answer.
-    """
-    found: list[int] = []
+) -> Needs:
+    """Ask the index of `source` which bytes are needed; they need not be there. Marks ascend."""
+    found: list[Needs] = []
 
     def take(message: dict[str, Any], _payload: bytes) -> bool:
-        found.extend(message["reaches"])
+        found.append(Needs(reaches=message["reaches"], starts=message["starts"]))
         return True
 
     ask(
@@ -121,9 +128,9 @@ def reaches(
         watch=Watch(timeout_seconds=timeout_seconds, stall_seconds=timeout_seconds),
         on_message=take,
     )
-    if len(found) != len(marks):
-        raise ToolFailed("the child said too little")
-    return found
+    if not found:
+        raise ToolFailed("the child said nothing")
+    return found[0]
 
 
 class _Answers:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -17,8 +17,9 @@ MARGIN_SECONDS = 1
 def reach(request: dict[str, Any], send: Callable[..., None]) -> None:
     """Answer with the end of the last byte that is needed up to each of `marks`.
 
-    Marks are presented timestamps, ascending. By the index, so none of the bytes has to be there;
-    in the order of decoding, whatever the order in the file.
+    And with the first byte that is needed from each of them on, where decoding begins at a keyframe
+    before it. Marks are presented timestamps, ascending. By the index, so none of the bytes has to
+    be there; in the order of decoding, whatever the order in the file.
     """
     with open_source(request["path"]) as source:
         stream = source.streams[request["stream_index"]]
@@ -30,7 +31,17 @@ def reach(request: dict[str, Any], send: Callable[..., None]) -> None:
         shift = first.dts - entries[0].timestamp
         times = [entry.timestamp + shift for entry in entries]
         ends = list(accumulate((entry.pos + entry.size for entry in entries), max))
+        positions = [entry.pos for entry in entries]
+        keys = [index for index, entry in enumerate(entries) if entry.is_keyframe]
         margin = round(MARGIN_SECONDS / stream.time_base)
     last = len(ends) - 1
     found = [ends[min(bisect_left(times, mark + margin), last)] for mark in request["marks"]]
-    send({"reaches": found})
+    firsts = list(accumulate(reversed(positions), min))[::-1]
+    starts = [firsts[_key_before(times, keys, mark - margin)] for mark in request["marks"]]
+    send({"reaches": found, "starts": starts})
+
+
+def _key_before(times: Sequence[int], keys: Sequence[int], mark: int) -> int:
+    """The last keyframe up to `mark`, wherever exactly a seek would land; else the first packet."""
+    at = bisect_right(keys, mark, key=times.__getitem__) - 1
+    return keys[at] if at >= 0 else 0

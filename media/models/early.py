@@ -15,10 +15,14 @@ class EarlyWork(models.Model):
     )
     #: With so many bytes there is something to do; None when there is nothing to wait for.
     next_bytes = models.BigIntegerField(null=True, default=0)
+    #: Where the end of the file begins that was sent ahead; None where none was.
+    tail_bytes = models.BigIntegerField(null=True)
     #: `media.ffmpeg.plan.Plan.to_json()` with all inits.
     document = models.JSONField(null=True)
     #: For each piece: how many bytes have to be there before it can be encoded. Ascending.
     reaches = models.JSONField(default=list)
+    #: For each piece: from which byte on it needs the file, besides the first pictures.
+    starts = models.JSONField(default=list)
     #: How many pieces have been put into the queue.
     queued_pieces = models.PositiveIntegerField(default=0)
 

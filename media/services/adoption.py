@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from django.db import transaction
 
+from core.units import MiB
 from media.ffmpeg.plan import Plan
 from media.jobs.queue import PRIORITY
 from media.models import EarlyPiece, EarlyWork, Job, MediaFile, Rendition, Segment
@@ -18,7 +19,8 @@ from media.selectors import Ranges
 from media.services import arriving
 from media.services.changes import announce_progress
 from media.services.first_pictures import first_picture_bytes
-from media.store import early_folder, early_key, segment_key, store
+from media.services.sources import source_path
+from media.store import early_folder, early_key, segment_key, store, tail_key
 from media.workshop.recording import gaps
 
 logger = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ def keep(media_id: uuid.UUID, plan: Plan, number: int) -> Kept:
     """
     work = EarlyWork.objects.filter(pk=media_id).first()
     early = Plan.from_json(work.document) if work and work.document else None
-    if work is None or early is None or not is_same_cut(early, plan):
+    if work is None or early is None or not (is_same_cut(early, plan) and _is_same_end(work)):
         with transaction.atomic():
             arriving.forget(media_id)
         return Kept(plan=plan, number=number)
@@ -113,6 +115,22 @@ def _cut_of(plan: Plan) -> Plan:
     if audio is not None and not audio.is_copy:
         audio = replace(audio, init=b"")
     return replace(plan, video=video, audio=audio)
+
+
+def _is_same_end(work: EarlyWork) -> bool:
+    """Whether the end of the file, where it was sent ahead, has come once more as it was."""
+    if work.tail_bytes is None:
+        return True
+    try:
+        ahead, _ = store().open(tail_key(work.pk))
+        with ahead, source_path(work.media_file).open("rb") as whole:
+            whole.seek(work.tail_bytes)
+            while data := ahead.read(1 * MiB):
+                if whole.read(len(data)) != data:
+                    return False
+            return not whole.read(1)
+    except FileNotFoundError:
+        return False
 
 
 def _moved(piece: EarlyPiece, number: int) -> list[str]:

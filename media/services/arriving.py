@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from media.ffmpeg.front import Layout, front_of
+from media.ffmpeg.front import Front, Layout, front_of
 from media.jobs.queue import Spec, cancel, enqueue, enqueue_many
 from media.models import EarlyWork, Job, MediaFile, Upload
 from media.selectors import VideoNotFound
@@ -62,11 +62,16 @@ def _go_on(upload: Upload) -> None:
             _queue_pieces(work, media_file, upload.offset_bytes)
         elif front.layout == Layout.UNKNOWN:
             _wait(work, front.needs_bytes)
-        elif front.layout == Layout.INDEX_FIRST:
+        elif front.layout == Layout.INDEX_FIRST or _has_tail(work, front):
             _queue_look(work, media_file, upload.offset_bytes, front.needs_bytes + FIRST_BYTES)
         else:
             is_last = front.layout == Layout.INDEX_LAST
             give_up(media_file, MediaFile.Early.INDEX_AT_END if is_last else MediaFile.Early.LATER)
+
+
+def _has_tail(work: EarlyWork, front: Front) -> bool:
+    """Whether the index comes last, and was sent ahead."""
+    return front.layout == Layout.INDEX_LAST and work.tail_bytes is not None
 
 
 def _queue_look(

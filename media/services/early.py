@@ -8,28 +8,34 @@ plan is the same. They never fail a video: what cannot be done early is done lat
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import NotFound
+from core.units import MiB
 from media.ffmpeg import encode
 from media.ffmpeg.encode import MadeSegment
 from media.ffmpeg.errors import FFmpegError, UnexpectedOutput, UnreadableMedia
 from media.ffmpeg.plan import Plan
 from media.ffmpeg.planning import make_plan
-from media.ffmpeg.probe import inspect, reaches
+from media.ffmpeg.probe import Needs, inspect, needs_of
+from media.ffmpeg.stand_in import Span, make_stand_in
 from media.jobs.claim import Claim, LeaseLost
 from media.models import EarlyPiece, EarlyWork, Job, MediaFile, Upload
 from media.services.arriving import give_up
 from media.services.changes import announce, announce_progress, lock
 from media.services.making import load_work
 from media.services.sources import source_limits, source_path
-from media.store import early_key, part_key, store
+from media.store import early_key, part_key, store, tail_key
+from media.workshop import kinds
 from media.workshop.recording import publish_segment
 
 logger = logging.getLogger(__name__)
 
 #: When not even a picture could be read, it is tried again with so many times the bytes.
 MORE_BYTES = 4
+#: Of a file whose end was sent ahead, so much at most is looked at.
+MOST_LOOK_BYTES = 64 * MiB
 
 
 def perform(claim: Claim) -> None:
@@ -39,7 +45,7 @@ def perform(claim: Claim) -> None:
             _piece(claim, int(claim.job.args["piece"]))
         else:
             _look(claim)
-    except FFmpegError as error:
+    except (FFmpegError, FileNotFoundError, EOFError) as error:
         if Job.objects.filter(pk=claim.job.pk).exclude(kind=Job.Kind.EARLY).exists():
             raise  # The last byte has come meanwhile: it is a job like any other now.
         logger.warning("no early work", exc_info=error, extra={"job": str(claim.job.pk)})
@@ -54,8 +60,13 @@ def perform(claim: Claim) -> None:
 def _look(claim: Claim) -> None:
     upload = Upload.objects.filter(media_file=claim.job.media_file_id, state="receiving").first()
     if upload is None:
-        return None
-    source = store().path(part_key(upload.pk))
+        return
+    with store().work_dir() as folder:
+        seen = min(upload.offset_bytes, MOST_LOOK_BYTES)
+        _look_at(claim, upload, _readable(upload, folder, [(0, seen)]), folder)
+
+
+def _look_at(claim: Claim, upload: Upload, source: Path, folder: Path) -> None:
     try:
         inspection = inspect(source, limits=source_limits(), expected_bytes=upload.length_bytes)
         plan = make_plan(inspection)
@@ -66,15 +77,16 @@ def _look(claim: Claim) -> None:
         raise
     if plan.video is None or not encoded_rungs(plan):
         raise UnexpectedOutput("there is nothing to encode")
-    # Whether pictures can be copied shows at the second keyframe, if not at the first.
-    second = [*(inspection.video.keys if inspection.video else ()), plan.video.bounds[-1]][1]
-    marks = [second, *plan.video.bounds[1:]]
-    needs, *needed = reaches(source, stream_index=plan.video.stream_index, marks=marks)
-    if plan.copied_rung and needs > upload.offset_bytes:
-        return _look_again(claim, needs)
-    with store().work_dir() as folder:
-        plan = plan.with_inits(encode.make_inits(source, plan=plan, work_dir=folder))
-    return _begin(claim, plan, needed)
+    bounds, index = plan.video.bounds, plan.video.stream_index
+    if plan.copied_rung:
+        # Whether pictures can be copied shows at the second keyframe, if not at the first.
+        second = [*(inspection.video.keys if inspection.video else ()), bounds[-1]][1]
+        (enough,) = needs_of(source, stream_index=index, marks=[second]).reaches
+        if enough > upload.offset_bytes:
+            return _look_again(claim, enough)
+    needs = needs_of(source, stream_index=index, marks=bounds)
+    plan = plan.with_inits(encode.make_inits(source, plan=plan, work_dir=folder))
+    return _begin(claim, plan, needs)
 
 
 def _look_again(claim: Claim, next_bytes: int) -> None:
@@ -83,12 +95,15 @@ def _look_again(claim: Claim, next_bytes: int) -> None:
         claim.finish()
 
 
-def _begin(claim: Claim, plan: Plan, needed: list[int]) -> None:
+def _begin(claim: Claim, plan: Plan, needs: Needs) -> None:
     with claim.recording():
         media_file = _lock(claim)
         if media_file.state == "uploading":
             EarlyWork.objects.filter(pk=media_file.pk).update(
-                document=plan.to_json(), reaches=needed, next_bytes=needed[0]
+                document=plan.to_json(),
+                reaches=needs.reaches[1:],
+                starts=needs.starts[:-1],
+                next_bytes=needs.reaches[1],
             )
             announce(media_file, early=MediaFile.Early.BEGUN)
         claim.finish()
@@ -105,45 +120,71 @@ def encoded_rungs(plan: Plan) -> list[str]:
 def _piece(claim: Claim, number: int) -> None:
     work = EarlyWork.objects.filter(pk=claim.job.media_file_id).first()
     if work is None or work.document is None:
-        return
+        return _as_ordinary(claim)
     plan = Plan.from_json(work.document)
     with store().work_dir() as folder:
-        made = _encode(claim, plan, number, folder)
+        made = _encode(claim, plan, number, work, folder)
         claim.check()
         for segment in made:
             if plan.video is not None and segment.frames != plan.video.frames[number]:
                 raise UnexpectedOutput(f"piece {number} has {segment.frames} frames")
         with claim.recording():
             if _mark(claim, plan, number, made):
-                return
+                return None
         _hand_over(claim, made)
+    return None
 
 
-def _encode(claim: Claim, plan: Plan, number: int, folder: Path) -> list[MadeSegment]:
+def _as_ordinary(claim: Claim) -> None:
+    """The plan was adopted after the job was claimed: then it is a job of the ladder by now."""
+    claim.job.refresh_from_db()
+    if claim.job.kind == Job.Kind.LADDER:
+        kinds.ladder(load_work(claim))
+
+
+def _encode(
+    claim: Claim, plan: Plan, number: int, work: EarlyWork, folder: Path
+) -> list[MadeSegment]:
     """Encode a piece from the growing file, or once more from where it is moved meanwhile."""
-    source = _source(claim)
+    spans = [(0, work.reaches[0]), (work.starts[number], work.reaches[number])]
     while True:
+        upload = Upload.objects.filter(media_file=work.pk, state="receiving").first()
         try:
             return encode.make_piece(
-                source,
+                _readable(upload, folder, spans) if upload else _whole(claim),
                 plan=plan,
                 number=number,
                 rungs=encoded_rungs(plan),
                 work_dir=folder,
                 on_progress=claim.check,
             )
-        except FFmpegError:
-            tried, source = source, _source(claim)
-            if source == tried:
+        except (FFmpegError, FileNotFoundError, EOFError):
+            is_there = Upload.objects.filter(media_file=work.pk, state="receiving").exists()
+            if is_there or upload is None:
                 raise
 
 
-def _source(claim: Claim) -> Path:
+def _whole(claim: Claim) -> Path:
     media_file = MediaFile.objects.filter(pk=claim.job.media_file_id).first()
     if media_file is None:
         raise LeaseLost
-    upload = Upload.objects.filter(media_file=media_file, state="receiving").first()
-    return store().path(part_key(upload.pk)) if upload else source_path(media_file)
+    return source_path(media_file)
+
+
+def _readable(upload: Upload, folder: Path, spans: Sequence[Span]) -> Path:
+    """What FFmpeg can read of a growing file: the part itself, or a file with its end in place."""
+    part = store().path(part_key(upload.pk))
+    work = EarlyWork.objects.filter(pk=upload.media_file_id).first()
+    if work is None or work.tail_bytes is None or upload.length_bytes is None:
+        return part
+    return make_stand_in(
+        folder / "stand-in.mp4",
+        size_bytes=upload.length_bytes,
+        front=part,
+        spans=spans,
+        tail=store().path(tail_key(work.pk)),
+        tail_at=work.tail_bytes,
+    )
 
 
 def _mark(claim: Claim, plan: Plan, number: int, made: list[MadeSegment]) -> bool:
@@ -169,8 +210,7 @@ def _mark(claim: Claim, plan: Plan, number: int, made: list[MadeSegment]) -> boo
 
 def _hand_over(claim: Claim, made: list[MadeSegment]) -> None:
     """Publish a piece whose plan was adopted while it was made, like any other."""
-    # It had no source when the job was claimed.
-    claim.job.media_file.refresh_from_db()
+    claim.job.refresh_from_db()
     work = load_work(claim)
     for segment in made:
         publish_segment(work, segment)

@@ -47,13 +47,34 @@ def test_encoding_is_seen_to_begin_while_the_file_is_sent(
     assert ana.complaints == []
 
 
-def test_a_file_with_its_index_at_the_end_says_so(
+def index_last(clip: Path) -> Path:
+    """The same as a phone writes it: phone.mp4."""
+    last = clip.with_name("phone.mp4")
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-i", str(clip)]
+    subprocess.run([*command, "-c", "copy", str(last)], check=True)
+    return last
+
+
+def test_the_index_of_a_longer_file_is_sent_ahead(
     visit: Callable[..., Visitor], make_clip: Callable[..., Path]
 ) -> None:
-    first = make_clip("first.mp4", seconds=12, size="640x360", kbps=3000)
-    last = first.with_name("phone.mp4")
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-i", str(first)]
-    subprocess.run([*command, "-c", "copy", str(last)], check=True)
+    phone = index_last(make_clip("walk.mp4", seconds=24, size="640x360", kbps=3000))
+    ana = visit().join()
+    ana.page.goto("/upload")
+    pace = throttle(ana)
+    pace(250_000)
+    ana.choose(phone)
+    row = ana.row("phone.mp4")
+    expect(row.get_by_text("Encoding has begun while it uploads")).to_be_visible(timeout=30_000)
+    pace(-1)
+    expect(row).to_have_attribute("data-status", "completed", timeout=60_000)
+    assert ana.complaints == []
+
+
+def test_a_short_file_with_its_index_at_the_end_says_so(
+    visit: Callable[..., Visitor], make_clip: Callable[..., Path]
+) -> None:
+    last = index_last(make_clip("first.mp4", seconds=9, size="640x360", kbps=3000))
     ana = visit().join()
     ana.page.goto("/upload")
     pace = throttle(ana)

@@ -13,7 +13,7 @@ import pytest
 from media.ffmpeg.binary import ffmpeg_binary
 from tests.e2e.test_encoding import frames_of
 from tests.product import Product, running
-from tests.slow_link import SlowUpload, early_progress
+from tests.slow_link import SlowUpload, early_progress, index_at
 
 SECONDS, FRAMES_PER_SECOND = 30, 10
 
@@ -38,7 +38,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def wait_for_progress(product: Product, upload: SlowUpload, percent: int = 1) -> int:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 200
     while time.monotonic() < deadline:
         found = early_progress(product, upload.video_id, upload.token)
         if found >= percent:
@@ -79,11 +79,34 @@ def test_a_slow_upload_is_encoded_while_it_arrives(product: Product, clip: Path)
     assert (shape["status"], shape["early"], shape["playlist_url"]) == ("uploading", "begun", None)
     assert kills
     upload.send()
-    video = product.wait_for(upload.video_id, token, "completed", seconds=120)
+    video = product.wait_for(upload.video_id, token, "completed", seconds=200)
     assert video["progress_percent"] == 100
     assert frames_of(product.url + video["playlist_url"]) == SECONDS * FRAMES_PER_SECOND
     jobs = product.call("GET", "/api/jobs/?state=done", token=token)["results"]
     assert sum(job["kind"] == "early" for job in jobs) == 6
+    assert list((product.folder / "media" / "hls" / upload.video_id).glob("early")) == []
+
+
+def test_a_file_with_its_index_at_the_end_is_encoded_when_that_is_sent_ahead(
+    product: Product, clip: Path
+) -> None:
+    phone = clip.with_name("phone.mp4")
+    command = [ffmpeg_binary(), "-v", "error", "-y", "-i", str(clip), "-c", "copy", str(phone)]
+    subprocess.run(command, check=True)
+    token = product.sign_up()
+    upload = SlowUpload(product, phone, token, seconds=6)
+    with pytest.raises(RuntimeError, match="upload-tail-invalid"):
+        upload.send_tail(index_at(phone), said=index_at(phone) - 1)
+    upload.send(until=0.1)
+    upload.send_tail(index_at(phone))
+    upload.send_tail(index_at(phone))
+    upload.send(until=0.97)
+    wait_for_progress(product, upload, percent=41)
+    assert upload.ask() == int(upload.size * 0.97)
+    upload.send()
+    upload.send_tail(index_at(phone))
+    video = product.wait_for(upload.video_id, token, "completed", seconds=200)
+    assert frames_of(product.url + video["playlist_url"]) == SECONDS * FRAMES_PER_SECOND
     assert list((product.folder / "media" / "hls" / upload.video_id).glob("early")) == []
 
 
@@ -100,7 +123,7 @@ def test_a_server_that_is_killed_goes_on_where_it_was(product: Product, clip: Pa
     assert upload.ask() == int(upload.size * 0.6)
     assert early_progress(product, upload.video_id, token) >= before
     upload.send()
-    video = product.wait_for(upload.video_id, token, "completed", seconds=120)
+    video = product.wait_for(upload.video_id, token, "completed", seconds=200)
     assert frames_of(product.url + video["playlist_url"]) == SECONDS * FRAMES_PER_SECOND
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from media import worker
+from media.errors import TailInvalid, TailUnwanted, UploadNotFound
 from media.ffmpeg import encode
 from media.ffmpeg.errors import ToolFailed
 from media.jobs.claim import LeaseLost, claim_job
@@ -18,8 +19,9 @@ from media.models import EarlyPiece, EarlyWork, Job, MediaFile, Rendition, Segme
 from media.selectors import media_shapes
 from media.services import adoption, arriving, deletion, encoding, upload_sweeps, uploads
 from media.services.adoption import is_same_cut
+from media.services.tails import expect_tail, keep_tail
 from media.services.uploads import claim_upload, create_upload, finish_upload, record_bytes
-from media.store import early_folder, hls_folder, part_key, store
+from media.store import early_folder, hls_folder, part_key, store, tail_key
 from tests.factories.media import ffmpeg, make_clip, make_user, plan_clip, work_off
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,6 +49,13 @@ def fit(folder: Path) -> Path:
     return make_clip(folder / "fit.mp4", seconds=18, size="426x240", codec="libx264")
 
 
+@pytest.fixture(scope="module")
+def phone(clip: Path, folder: Path) -> Path:
+    """The same, with its index at the end."""
+    ffmpeg("-i", str(clip), "-c", "copy", str(folder / "phone.mp4"))
+    return folder / "phone.mp4"
+
+
 class Arriving:
     """An upload of a clip, of which as much arrives as a test says."""
 
@@ -72,6 +81,19 @@ class Arriving:
         stored.close()
         record_bytes(claim, to_bytes=to_bytes, release=True)
         arriving.look_around()
+
+    def send_tail(self, data: bytes | None = None) -> bytes:
+        """Send the index ahead, or something else in its place."""
+        start = self.data.rindex(b"moov") - 4
+        data = data or self.data[start:]
+        expected = expect_tail(
+            actor=self.owner, upload_id=self.upload.pk, offset_bytes=start, size_bytes=len(data)
+        )
+        if expected is not None:
+            with store().work_dir() as folder:
+                (folder / "tail").write_bytes(data)
+                keep_tail(expected, folder / "tail")
+        return data
 
     def arrive_and_work(self, part: float) -> list[str]:
         """The same, with all that can be done then; the kinds of jobs that were done."""
@@ -144,9 +166,8 @@ def test_nothing_plays_before_the_last_byte(clip: Path) -> None:
     assert (shape["playlist_url"], shape["poster_url"], shape["renditions"]) == (None, None, [])
 
 
-def test_an_index_at_the_end_is_said(clip: Path, folder: Path) -> None:
-    ffmpeg("-i", str(clip), "-c", "copy", str(folder / "last.mp4"))
-    film = Arriving(folder / "last.mp4")
+def test_an_index_at_the_end_is_said(phone: Path) -> None:
+    film = Arriving(phone)
     assert film.arrive_and_work(0.6) == []
     assert film.shape["early"] == "index-at-end"
 
@@ -322,6 +343,21 @@ def test_a_file_that_moves_to_its_place_is_read_there(
     assert film.shape["status"] == "completed"
 
 
+def test_a_job_that_was_taken_just_before_the_plan_was_adopted_is_done_as_an_ordinary_one(
+    clip: Path,
+) -> None:
+    film = Arriving(clip)
+    film.arrive_and_work(0.6)
+    film.arrive(0.9)
+    claim = claim_job(worker="slow")
+    assert claim is not None
+    assert claim.job.args == {"piece": 2}
+    film.finish()
+    work_off(kinds=[Job.Kind.INGEST])
+    worker.do_job(claim, encoding.perform)
+    assert Segment.objects.filter(number=2, rendition__kind="video").count() == 1
+
+
 def test_the_rename_of_the_pieces_may_be_interrupted(
     clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -490,3 +526,124 @@ def test_a_worker_that_was_killed_is_made_up_for(clip: Path) -> None:
     requeue_expired()
     work_off()
     assert film.pieces == [0, 1, 2]
+
+
+# --- The end of a file, sent ahead ----------------------------------------------------------------
+
+
+def test_a_file_whose_index_came_ahead_is_encoded_while_it_arrives(phone: Path) -> None:
+    film = Arriving(phone)
+    film.arrive(0.3)
+    film.send_tail()
+    film.arrive_and_work(0.6)
+    assert film.shape["early"] == "begun"
+    assert film.pieces == [0, 1]
+    film.arrive_and_work(0.9)
+    assert film.pieces == [0, 1, 2]
+    assert film.media_file.upload.offset_bytes == int(0.9 * len(film.data))
+    film.finish()
+    assert work_off().count(Job.Kind.LEAD) == 1
+    assert film.shape["status"] == "completed"
+    assert left_of_early(film) == []
+
+
+def test_it_may_come_before_anything_else(phone: Path) -> None:
+    film = Arriving(phone)
+    film.send_tail()
+    film.arrive_and_work(0.6)
+    assert film.pieces == [0, 1]
+
+
+def test_pieces_of_a_stand_in_are_those_of_the_whole_file(phone: Path) -> None:
+    film, plain = Arriving(phone), Arriving(phone)
+    film.send_tail()
+    film.arrive_and_work(0.9)
+    film.finish()
+    plain.arrive(1)
+    finish_upload(upload_id=plain.upload.pk)
+    work_off()
+
+    def segments(arrived: Arriving) -> list[bytes]:
+        folder = store().path(hls_folder(arrived.media_id)) / "1" / "144p"
+        return [path.read_bytes() for path in sorted(folder.glob("*.m4s"))]
+
+    assert len(segments(film)) == 4
+    assert segments(film) == segments(plain)
+
+
+def test_what_was_made_counts_only_if_the_end_comes_the_same(phone: Path) -> None:
+    film = Arriving(phone)
+    tail = film.send_tail()
+    film.arrive_and_work(0.9)
+    assert film.pieces == [0, 1, 2]
+    # A name in the index, of the handler: the plan is the same, and yet it is another file.
+    other = tail.replace(b"VideoHandler", b"OtherHandler")
+    assert other != tail
+    film.arrive(1, film.data.replace(tail, other))
+    finish_upload(upload_id=film.upload.pk)
+    kinds = work_off()
+    assert kinds.count(Job.Kind.LADDER) + kinds.count(Job.Kind.LEAD) == 3
+    assert film.shape["status"] == "completed"
+    assert left_of_early(film) == []
+
+
+def test_an_end_that_is_none_does_no_harm(phone: Path) -> None:
+    film = Arriving(phone)
+    film.send_tail(bytes(len(film.data) - film.data.rindex(b"moov") + 4))
+    film.arrive_and_work(0.9)
+    assert film.pieces == []
+    film.finish()
+    work_off()
+    assert film.shape["status"] == "completed"
+    assert left_of_early(film) == []
+
+
+def test_the_first_end_that_came_stays(phone: Path) -> None:
+    film = Arriving(phone)
+    tail = film.send_tail()
+    film.send_tail(bytes(len(tail)))
+    assert store().path(tail_key(film.media_id)).read_bytes() == tail
+
+
+@pytest.mark.parametrize("ending", ["terminate", "delete", "expire"])
+def test_an_end_goes_with_its_upload(phone: Path, ending: str) -> None:
+    film = Arriving(phone)
+    film.send_tail()
+    film.arrive_and_work(0.6)
+    end(film, ending)
+    assert left_of(film) == []
+
+
+@pytest.mark.parametrize("shift", [-1, 1], ids=["too-long", "too-short"])
+def test_an_end_reaches_from_its_offset_to_the_end(phone: Path, shift: int) -> None:
+    film = Arriving(phone)
+    with pytest.raises(TailInvalid):
+        expect_tail(
+            actor=film.owner,
+            upload_id=film.upload.pk,
+            offset_bytes=len(film.data) - 100 - shift,
+            size_bytes=100,
+        )
+
+
+def test_an_end_is_bounded(phone: Path, settings: Settings) -> None:
+    settings.UPLOAD_TAIL_MAX_BYTES = 100
+    with pytest.raises(TailInvalid):
+        Arriving(phone).send_tail()
+
+
+def test_an_end_may_be_unwanted(phone: Path, settings: Settings) -> None:
+    settings.UPLOAD_TAIL_MAX_BYTES = 0
+    with pytest.raises(TailUnwanted):
+        Arriving(phone).send_tail()
+
+
+def test_nobody_sends_the_end_of_somebody_elses_upload(phone: Path) -> None:
+    film = Arriving(phone)
+    film.owner = make_user()
+    with pytest.raises(UploadNotFound):
+        film.send_tail()
+
+
+def left_of_early(film: Arriving) -> list[Path]:
+    return list(store().path(early_folder(film.media_id)).rglob("*"))

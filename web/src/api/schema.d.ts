@@ -510,6 +510,23 @@ export interface paths {
         patch: operations["uploads_append"];
         trace?: never;
     };
+    "/api/uploads/{upload_id}/tail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Send the end of the file ahead, so that encoding can begin */
+        put: operations["uploads_tail"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/videos/{video_id}/": {
         parameters: {
             query?: never;
@@ -1075,6 +1092,8 @@ export interface components {
         Config: {
             max_upload_bytes: number;
             chunk_bytes: number;
+            /** @description The most that is taken of the end of a file, ahead of the rest; 0: nothing. */
+            tail_bytes: number;
             registration_open: boolean;
         };
         /** @description Credentials; `login` is the name or the e-mail. */
@@ -1157,9 +1176,10 @@ export interface components {
          *     * `ladder` - Ladder
          *     * `early` - Early
          *     * `download` - Download
+         *     * `av1` - Av1
          * @enum {string}
          */
-        JobKind: "ingest" | "copy" | "audio" | "lead" | "on_demand" | "poster" | "storyboard" | "ladder" | "early" | "download";
+        JobKind: "ingest" | "copy" | "audio" | "lead" | "on_demand" | "poster" | "storyboard" | "ladder" | "early" | "download" | "av1";
         /** @description Whose media it works on. */
         JobOwner: {
             /** Format: uuid */
@@ -1972,7 +1992,7 @@ export interface operations {
             query?: {
                 /** @description The pagination cursor value. */
                 cursor?: string;
-                kind?: "audio" | "copy" | "download" | "early" | "ingest" | "ladder" | "lead" | "on_demand" | "poster" | "storyboard";
+                kind?: "audio" | "av1" | "copy" | "download" | "early" | "ingest" | "ladder" | "lead" | "on_demand" | "poster" | "storyboard";
                 /** @description Number of results to return per page. */
                 limit?: number;
                 owner?: string;
@@ -2733,6 +2753,35 @@ export interface operations {
                     "Upload-Offset"?: string;
                     /** @description When the upload is swept if nobody comes back (RFC 9110 date). */
                     "Upload-Expires"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    uploads_tail: {
+        parameters: {
+            query?: never;
+            header: {
+                "Tus-Resumable": "1.0.0";
+                /** @description Where it begins. */
+                "Upload-Offset": number;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/offset+octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description Taken, or of no use any more. */
+            204: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content?: never;

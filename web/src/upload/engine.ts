@@ -9,12 +9,15 @@ import { bytes } from "../parts/format.ts";
 import { toast } from "../parts/toasts.tsx";
 import { me, serverConfig } from "../session.ts";
 import { Speed } from "./speed.ts";
+import { tailOf } from "./tail.ts";
 import { change, hasFailed, isPlayable, items, unfinished, type Details, type Item } from "./state.ts";
 
 const ENDPOINT = "/api/uploads/";
 const PARALLEL = 3;
 const RETRY_DELAYS = [0, 1000, 2000, 4000, 8000];
 const MEND_AFTER_MS = 10_000;
+/** What is there before anybody could look at its index needs none ahead. */
+const SMALL_BYTES = 4 * 2 ** 20;
 
 const uploads = new Map<string, tus.Upload>();
 const speeds = new Map<string, Speed>();
@@ -120,7 +123,10 @@ function newUpload(item: Signal<Item>, chunkSize: number): tus.Upload {
     },
     fingerprint: () => Promise.resolve(`${fingerprintPrefix()}${key}`),
     onBeforeRequest: (request) => request.setHeader("X-CSRFToken", csrfToken()),
-    onUploadUrlAvailable: () => void learnVideo(item, upload.url),
+    onUploadUrlAvailable: () => {
+      void learnVideo(item, upload.url);
+      if (upload.url) void sendTail(file, upload.url);
+    },
     onProgress: (sent) => {
       const speed = speeds.get(key)?.note(sent, performance.now()) ?? 0;
       if (item.value.sent === 0 && sent > 0 && upload.url) void learnVideo(item, upload.url);
@@ -143,6 +149,28 @@ async function learnVideo(item: Signal<Item>, url: string | null): Promise<void>
     if (state.offset > item.value.sent) change(item, { resumedAt: state.offset });
   } catch {
     // It is asked again when the last byte has arrived.
+  }
+}
+
+/** Where the index comes last, send it first, so that encoding begins. It comes again at its place. */
+async function sendTail(file: File, url: string): Promise<void> {
+  try {
+    const { tail_bytes: most } = await serverConfig();
+    const start = most > 0 && file.size >= SMALL_BYTES ? await tailOf(file) : null;
+    if (start === null || file.size - start > most) return;
+    await fetch(`${url.replace(/\/$/, "")}/tail`, {
+      method: "PUT",
+      headers: {
+        "Tus-Resumable": "1.0.0",
+        "Upload-Offset": String(start),
+        "Content-Type": "application/offset+octet-stream",
+        "X-CSRFToken": csrfToken(),
+      },
+      credentials: "same-origin",
+      body: file.slice(start),
+    });
+  } catch {
+    // It is a favour: without it, encoding begins when all of the file is there.
   }
 }
 

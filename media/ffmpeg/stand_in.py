@@ -1,0 +1,48 @@
+"""A file of which only some bytes are there, at their true places; the rest are holes.
+
+FFmpeg reads it as it would the whole file, as long as it needs no other bytes. The index of most
+phones' files comes last; with it and the bytes of one piece, the piece can be encoded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+#: Half open: from and to.
+Span = tuple[int, int]
+
+
+def make_stand_in(
+    path: Path, *, size_bytes: int, front: Path, spans: Iterable[Span], tail: Path, tail_at: int
+) -> Path:
+    """Write `spans` of `front`, and `tail` from `tail_at` on, into a file of `size_bytes`.
+
+    Raises FileNotFoundError where a file is not there any more, EOFError where it is too short.
+    """
+    with path.open("wb") as target:
+        target.truncate(size_bytes)
+        with front.open("rb") as source:
+            for start, end in spans:
+                _copy(source.fileno(), start, target.fileno(), start, end - start)
+        with tail.open("rb") as source:
+            _copy(source.fileno(), 0, target.fileno(), tail_at, size_bytes - tail_at)
+    return path
+
+
+def _copy(source: int, at: int, target: int, to: int, count: int) -> None:
+    """Inside the kernel, or not at all where the file system shares blocks."""
+    while count > 0:
+        copied = _copy_some(source, at, target, to, count)
+        if not copied:
+            raise EOFError("the file ends before what is needed of it")
+        at, to, count = at + copied, to + copied, count - copied
+
+
+def _copy_some(source: int, at: int, target: int, to: int, count: int) -> int:
+    try:
+        return os.copy_file_range(source, target, count, at, to)
+    except (OSError, AttributeError):
+        # Not on this system, or not between these two.
+        return os.pwrite(target, os.pread(source, min(count, 1 << 20), at), to)
