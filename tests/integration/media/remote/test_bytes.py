@@ -207,7 +207,7 @@ async def test_a_held_claim_is_given_a_new_job_at_once(caller: Caller, video: Me
     began = asyncio.get_running_loop().time()
     made = await sync_to_async(make_job)(video, kind="ladder", args={"piece": 1})
     answer = await asked
-    # Measured: 15 ms. A look per second is what there is where nobody calls.
+    # Measured: 14 to 44 ms. A look per second is what there is where nobody calls.
     assert asyncio.get_running_loop().time() - began < 2
     assert json.loads(answer.body)["job"] == str(made.pk)
 
