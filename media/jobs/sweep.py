@@ -10,7 +10,7 @@ from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
 
 from media.jobs import engines, hooks, life
-from media.jobs.claim import CRITICAL, back_off_seconds
+from media.jobs.claim import WATCHED, back_off_seconds
 from media.jobs.clock import in_seconds
 from media.jobs.queue import requeue
 from media.models import Job, WorkerBeat
@@ -18,8 +18,9 @@ from media.models.server import PREFIX
 
 logger = logging.getLogger(__name__)
 
-#: What had its turn and was lost goes before all that is not critical: it has waited once.
-RESUMED_PRIORITY = CRITICAL - 1
+#: What had its turn and was lost has waited once: only what viewers wait for, and the first look
+#: at a new video, go before it.
+RESUMED_PRIORITY = WATCHED - 1
 #: Rows that one sweep looks at; what is left waits for the next one.
 BATCH = 200
 FORGET_BATCH = 5000

@@ -1,7 +1,7 @@
 """A worker that stays where a test wants it, in real processes, so that no test has to be quick.
 
 `STAGE` says where: "<kind>" when a job of that kind has started the process that does its work,
-which then neither reports nor ends; "publishing" when a segment of the ladder has its final name
+which then neither reports nor ends; "publishing" when a segment that leads has its final name
 and no mark. The file `STAGE_REACHED` gets the number of the process that waits there; the
 publisher goes on when the file `STAGE_GO` exists.
 """
@@ -36,7 +36,7 @@ def perform(claim: Claim) -> None:
         child_process.let_go()
         child_process._LIMITS = USUAL  # Else it could not even write its number.
         child_process._argv = lambda: ("/bin/sh", "-c", DEAF)  # type: ignore[assignment]
-    if claim.job.kind == "ladder" and STAGE == "publishing":
+    if claim.job.kind == "lead" and STAGE == "publishing":
         LocalStore.put_file = _put_and_wait  # type: ignore[method-assign]
     encoding.perform(claim)
 

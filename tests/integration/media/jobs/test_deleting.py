@@ -51,7 +51,7 @@ def worker_at(start: Start, tmp_path: Path) -> Stage:
 
 def reached(tmp_path: Path) -> psutil.Process:
     """The process that waits at the stage, once it is there."""
-    wait_until((tmp_path / "reached").exists, 30)
+    wait_until((tmp_path / "reached").exists, 60)
     return psutil.Process(int((tmp_path / "reached").read_text()))
 
 

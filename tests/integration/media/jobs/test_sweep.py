@@ -29,11 +29,11 @@ def test_an_expired_lease_is_a_loss_and_the_job_is_queued_at_once() -> None:
 def test_what_was_lost_goes_on_before_what_has_not_begun() -> None:
     lost = make_job(make_media("ada"))
     claim()
-    make_job(make_media("bob"), kind="audio")
-    critical = make_job(make_media("bob"), kind="copy")
+    make_job(make_media("bob"), kind="lead")
+    first_look = make_job(make_media("bob"), kind="ingest")
     expire(lost)
     sweep.requeue_expired()
-    assert [claim().job for _ in range(2)] == [critical, lost]
+    assert [claim().job for _ in range(2)] == [first_look, lost]
 
 
 def test_what_viewers_wait_for_stays_what_it_is() -> None:
