@@ -246,6 +246,8 @@ MEDIA_MEMORY_BYTES = env.integer("MEDIA_MEMORY_BYTES", 4 * GiB, minimum=512 * Mi
 #: The most that a client may send of the end of a file before the rest (0: nothing), so that its
 #: index is known early. It is stored twice until the upload is finished.
 UPLOAD_TAIL_MAX_BYTES = env.integer("UPLOAD_TAIL_MAX_BYTES", 64 * MiB)
+#: Leave out rungs that a simple picture does not need; off, every video gets the whole ladder.
+LADDER_FOLLOWS_CONTENT = env.switch("LADDER_FOLLOWS_CONTENT", True)
 #: A job whose worker has not been heard of for so long is given to another one.
 JOB_LEASE_SECONDS = env.integer("JOB_LEASE_SECONDS", 6, minimum=2)
 #: So many failures (FFmpeg or our checks said no) end a job.

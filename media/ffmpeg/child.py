@@ -19,7 +19,7 @@ from typing import Any
 
 import av
 
-from media.ffmpeg import copying, inspecting, reaching
+from media.ffmpeg import copying, inspecting, reaching, sampling
 from media.ffmpeg.errors import FFmpegError, UnreadableMedia
 
 #: What comes of numbers that were made up: they overflow, divide by zero, point beyond the end.
@@ -44,6 +44,8 @@ def main() -> None:
             copying.copy(request, send)
         elif request["do"] == "reach":
             reaching.reach(request, send)
+        elif request["do"] == "sample":
+            sampling.sample(request, send)
     except UnreadableMedia as error:
         send({"error": "unreadable", "code": error.code, "detail": error.detail})
     except (MemoryError, av.error.MemoryError) as error:

@@ -11,11 +11,14 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from django.conf import settings
+
 from core.errors import NotFound
 from core.units import MiB
-from media.ffmpeg import encode
+from media.ffmpeg import content, encode
 from media.ffmpeg.encode import MadeSegment
 from media.ffmpeg.errors import FFmpegError, UnexpectedOutput, UnreadableMedia
+from media.ffmpeg.facts import Inspection
 from media.ffmpeg.plan import Plan
 from media.ffmpeg.planning import make_plan
 from media.ffmpeg.probe import Needs, inspect, needs_of
@@ -69,7 +72,7 @@ def _look(claim: Claim) -> None:
 def _look_at(claim: Claim, upload: Upload, source: Path, folder: Path) -> None:
     try:
         inspection = inspect(source, limits=source_limits(), expected_bytes=upload.length_bytes)
-        plan = make_plan(inspection)
+        plan = _planned(inspection)
     except UnreadableMedia:
         more = upload.offset_bytes * MORE_BYTES
         if upload.length_bytes is not None and more < upload.length_bytes:
@@ -87,6 +90,17 @@ def _look_at(claim: Claim, upload: Upload, source: Path, folder: Path) -> None:
     needs = needs_of(source, stream_index=index, marks=bounds)
     plan = plan.with_inits(encode.make_inits(source, plan=plan, work_dir=folder))
     return _begin(claim, plan, needs)
+
+
+def _planned(inspection: Inspection) -> Plan:
+    """The plan, without rungs that a source of so few bits does not need.
+
+    Of one with more bits, too little has arrived to look at its content.
+    """
+    plan, video = make_plan(inspection), inspection.probe.video
+    if video is None or not settings.LADDER_FOLLOWS_CONTENT:
+        return plan
+    return content.follow(plan, codec=video.codec, sample=None)
 
 
 def _look_again(claim: Claim, next_bytes: int) -> None:

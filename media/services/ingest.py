@@ -4,15 +4,18 @@ A viewer waits for what happens here, so the job that plans also makes the begin
 sound side by side, before it hands the rest over to other jobs.
 """
 
+import logging
 from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
+from django.conf import settings
 from django.utils import timezone
 
 from core.errors import NotFound
 from core.states import IllegalTransition
-from media.ffmpeg import encode
+from media.ffmpeg import content, encode
+from media.ffmpeg.errors import FFmpegError
 from media.ffmpeg.facts import Inspection
 from media.ffmpeg.plan import AUDIO, Plan
 from media.ffmpeg.planning import make_plan
@@ -32,6 +35,8 @@ from media.services.sources import source_limits, source_path
 from media.states import MEDIA
 from media.store import init_key, remux_key, store, subtitles_key
 from media.workshop.recording import Recorder
+
+logger = logging.getLogger(__name__)
 
 #: How long others may wait for a slot before copying and sound give this one up.
 PATIENCE_SECONDS = 0.15
@@ -157,6 +162,8 @@ def _is_playing(claim: Claim) -> bool:
 def _plan(claim: Claim, inspection: Inspection, kept: Kept, folder: Path) -> Work:
     """Fix the plan, and with it every address that playlists will name."""
     media_id, plan = claim.job.media_file_id, kept.plan
+    if not kept.is_early:
+        plan = _follow_content(claim, inspection, plan)
     inits = encode.make_inits(source_path(claim.job.media_file), plan=plan, work_dir=folder)
     plan = plan.with_inits(inits)
     claim.check()
@@ -164,6 +171,22 @@ def _plan(claim: Claim, inspection: Inspection, kept: Kept, folder: Path) -> Wor
         store().put_file(init_key(media_id, kept.number, rung), made)
     _record_plan(claim, inspection, plan, kept)
     return load_work(claim)
+
+
+def _follow_content(claim: Claim, inspection: Inspection, plan: Plan) -> Plan:
+    """The plan without the rungs that this content does not need.
+
+    It is looked at while the beginning is encoded already; the rung of that stays as it is.
+    """
+    video = inspection.probe.video
+    if video is None or not settings.LADDER_FOLLOWS_CONTENT:
+        return plan
+    try:
+        sample = content.sample(source_path(claim.job.media_file), plan=plan, inspection=inspection)
+    except FFmpegError as error:
+        logger.warning("no look at the content", extra={"reason": str(error)})
+        return plan
+    return content.follow(plan, codec=video.codec, sample=sample)
 
 
 def _inspect(claim: Claim, folder: Path) -> Inspection:

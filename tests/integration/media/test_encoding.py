@@ -115,6 +115,9 @@ def test_sound_waits_for_the_first_picture(folder: Path, monkeypatch: pytest.Mon
     make_piece, made_when_picture_ended = encode.make_piece, []
 
     def slow_piece(*args: Any, **options: Any) -> Any:
+        until = time.monotonic() + 60
+        while not sound and time.monotonic() < until:
+            time.sleep(0.05)
         time.sleep(1)
         made_when_picture_ended.append(max(sound, default=-1))
         return make_piece(*args, **options)
