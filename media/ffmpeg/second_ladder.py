@@ -1,4 +1,4 @@
-"""The second ladder: the pieces of a plan once more, in AV1, for a third fewer bytes.
+"""The second ladder: the pieces of a plan once more, in AV1, for fewer bytes.
 
 It is a plan of its own, so that its segments have addresses of their own; its boundaries are those
 of the first, so that a player may take either, and its sound is the first one's.
@@ -17,7 +17,7 @@ SMALLEST_SHORT_SIDE_PX = 360
 
 #: SVT-AV1's own: 10 is fast, and one process beside the work of others is enough.
 _PRESET = "10"
-_CRF = 35.0
+_CRF = 30.0
 #: What a rung takes of the bits of its H.264 sister, at most.
 _SHARE = 0.7
 _KEYFRAME_SECONDS = 2
