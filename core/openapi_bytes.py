@@ -243,6 +243,11 @@ PATHS: dict[str, Schema] = {
     "/hls/{video_id}/{signature}/poster.jpg": _delivered(
         "The poster", "hls_poster", {"image/jpeg": {"schema": {"format": "binary"}}}
     ),
+    "/hls/{video_id}/{signature}/waveform.json": _delivered(
+        "What sound looks like",
+        "hls_waveform",
+        {"application/json": {"schema": {"type": "object"}}},
+    ),
     "/hls/{video_id}/{signature}/storyboard.vtt": _delivered(
         "Where each small still is", "hls_storyboard", {"text/vtt": {"schema": {"type": "string"}}}
     ),

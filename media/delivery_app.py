@@ -360,6 +360,8 @@ def _key(link: Link) -> str:
 def _kind(link: Link, facts: StreamFacts) -> Kind:
     if link.name.endswith(".jpg"):
         content_type = "image/jpeg"
+    elif link.name.endswith(".json"):
+        content_type = "application/json"
     elif link.name.endswith(".vtt"):
         content_type = "text/vtt; charset=utf-8"
     else:

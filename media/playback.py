@@ -3,6 +3,7 @@
     /hls/{video_id}/{expiry}.{epoch}.{mac}/master.m3u8
                                            manifest.mpd
                                            poster.jpg
+                                           waveform.json
                                            storyboard.vtt
                                            storyboard-{n}.jpg
                                            {plan}/{rung}/index.m3u8
@@ -40,7 +41,7 @@ _PATH = re.compile(
     r"/hls/(?P<media>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
     rf"/(?P<expiry>{_NUMBER})\.(?P<epoch>{_NUMBER})\.(?P<mac>[A-Za-z0-9_-]{{22}})"
     r"/(?:(?P<top>master\.m3u8|manifest\.mpd|poster\.jpg|source"
-    r"|storyboard(?:\.vtt|-(?:0|[1-9][0-9]?)\.jpg))"
+    r"|waveform\.json|storyboard(?:\.vtt|-(?:0|[1-9][0-9]?)\.jpg))"
     r"|(?P<plan>[1-9][0-9]{0,8})/(?:downloads/(?P<download>[1-9][0-9]{0,4}p|audio)\.mp4"
     r"|(?P<rung>[1-9][0-9]{0,4}p|audio)"
     r"/(?:(?P<file>index\.m3u8|iframes\.m3u8|init\.mp4)|(?P<number>0|[1-9][0-9]{0,6})\.m4s)"
@@ -52,9 +53,9 @@ _PATH = re.compile(
 class Link:
     """One address below `/hls/`, taken apart; nothing about it is checked yet.
 
-    `name` is the file: `master.m3u8`, `manifest.mpd`, `poster.jpg`, `storyboard.vtt`,
-    `storyboard-{n}.jpg`, `index.m3u8`, `iframes.m3u8`, `init.mp4`, `0.vtt`, `segment`, `download`
-    or `source`. `rung` is the rendition, or the track of subtitles.
+    `name` is the file: `master.m3u8`, `manifest.mpd`, `poster.jpg`, `waveform.json`,
+    `storyboard.vtt`, `storyboard-{n}.jpg`, `index.m3u8`, `iframes.m3u8`, `init.mp4`, `0.vtt`,
+    `segment`, `download` or `source`. `rung` is the rendition, or the track of subtitles.
     """
 
     media_id: uuid.UUID

@@ -233,12 +233,24 @@ def _progress(media_file: MediaFile, plans: Plans) -> Shape:
         "height": media_file.height,
         "playlist_url": f"{folder}/master.m3u8" if plans.renditions else None,
         "poster_url": f"{folder}/poster.jpg" if media_file.has_poster else None,
+        "waveform_url": f"{folder}/waveform.json" if media_file.has_waveform else None,
+        "loudness": _loudness(media_file),
         "storyboard_url": f"{folder}/storyboard.vtt" if media_file.has_storyboard else None,
         "error": error if media_file.error_code else None,
         "damaged": media_file.damaged,
         "queue": _queue(media_file),
         "renditions": [_rendition(rendition) for rendition in plans.renditions],
         "re_encode": plans.re_encode,
+    }
+
+
+def _loudness(media_file: MediaFile) -> Shape | None:
+    """How loud it is; None while that is not measured, and for silence."""
+    if media_file.integrated_lufs is None:
+        return None
+    return {
+        "integrated_lufs": media_file.integrated_lufs,
+        "true_peak_dbtp": media_file.true_peak_dbtp,
     }
 
 

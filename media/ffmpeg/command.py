@@ -28,6 +28,9 @@ AUDIO_WARM_UP_FRAMES = 8
 #: The picture that a poster is judged by.
 GREY_WIDTH, GREY_HEIGHT = 64, 36
 
+#: Enough samples to draw a wave by.
+PEAKS_SAMPLE_RATE = 8000
+
 #: How much earlier than that the source is sought, for decoders that need a run-up.
 _AUDIO_RUN_UP_SECONDS = Fraction(2)
 
@@ -265,6 +268,21 @@ def storyboard_command(
         *_beginning(ffmpeg, source),
         *("-vf", graph, "-an", "-fps_mode", "passthrough", "-map_metadata", "-1"),
         *("-c:v", "mjpeg", "-q:v", "5", "-f", "image2", "-start_number", "0", str(out)),
+    ]
+
+
+def loudness_command(ffmpeg: str, *, source: Path) -> list[str]:
+    """Measure after EBU R128, told in the log; to stdout one channel of samples to be drawn."""
+    graph = (
+        "[0:a]asplit[a][b];[a]ebur128=peak=true:framelog=quiet[measured];"
+        f"[b]aformat=channel_layouts=mono,aresample={PEAKS_SAMPLE_RATE},aformat=s16[drawn]"
+    )
+    return [
+        *(ffmpeg, "-nostdin", "-hide_banner", "-nostats", "-v", "info", "-y"),
+        *_input(source),
+        *("-filter_complex", graph, "-map_metadata", "-1"),
+        *("-map", "[measured]", "-f", "null", "-"),
+        *("-map", "[drawn]", "-f", "s16le", "pipe:1"),
     ]
 
 

@@ -27,6 +27,7 @@ PRIORITY: dict[str, int] = {
     Kind.POSTER: 60,
     Kind.DOWNLOAD: 50,
     Kind.STORYBOARD: 20,
+    Kind.LOUDNESS: 15,
     Kind.LADDER: 10,
     Kind.EARLY: 7,
     Kind.AV1: 1,
@@ -37,7 +38,10 @@ RE_ENCODE_PRIORITY = 5
 URGENT: frozenset[str] = frozenset({Kind.INGEST, Kind.ON_DEMAND, Kind.LEAD, Kind.COPY, Kind.POSTER})
 #: What a media file can be whole without.
 OPTIONAL: frozenset[str] = frozenset(
-    {Kind.ON_DEMAND, Kind.POSTER, Kind.STORYBOARD, Kind.EARLY, Kind.DOWNLOAD, Kind.AV1}
+    {
+        *(Kind.ON_DEMAND, Kind.POSTER, Kind.STORYBOARD, Kind.LOUDNESS),
+        *(Kind.EARLY, Kind.DOWNLOAD, Kind.AV1),
+    }
 )
 #: A piece counts as if it had come so much later than the one before it. So the first pieces of a
 #: new video go before the last ones of an older video of the same owner, but only until those

@@ -39,6 +39,7 @@ class Job(models.Model):
         ON_DEMAND = "on_demand"
         POSTER = "poster"
         STORYBOARD = "storyboard"
+        LOUDNESS = "loudness"
         LADDER = "ladder"
         EARLY = "early"
         DOWNLOAD = "download"

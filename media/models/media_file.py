@@ -93,6 +93,12 @@ class MediaFile(models.Model):
     ends_at = models.DateTimeField(null=True)
     has_poster = models.BooleanField(default=False)
     has_storyboard = models.BooleanField(default=False)
+    #: Whether its loudness was measured; of silence both figures stay None.
+    has_loudness = models.BooleanField(default=False)
+    integrated_lufs = models.FloatField(null=True)
+    true_peak_dbtp = models.FloatField(null=True)
+    #: The picture of sound that has no other.
+    has_waveform = models.BooleanField(default=False)
     error_code = models.CharField(max_length=50, blank=True)
     error_detail = models.CharField(max_length=500, blank=True)
     #: Seconds of the source that could not be decoded: `[[start, end], …]`.

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from media.jobs.claim import Claim
 from media.jobs.queue import OPTIONAL
 from media.models import Job
-from media.services import deletion, downloads, early, ingest, pictures, plans, second_ladder
+from media.services import (
+    deletion,
+    downloads,
+    early,
+    ingest,
+    pictures,
+    plans,
+    second_ladder,
+    sound,
+)
 from media.services.changes import announce, lock
 from media.services.making import load_work
 from media.states import MEDIA
@@ -65,6 +74,7 @@ _KINDS: dict[str, Callable[[Claim], None]] = {
     Job.Kind.DOWNLOAD: downloads.perform,
     Job.Kind.AV1: second_ladder.perform,
     Job.Kind.STORYBOARD: pictures.make_storyboard,
+    Job.Kind.LOUDNESS: sound.measure,
     **dict.fromkeys(kinds.KINDS, _in_workshop),
     Job.Kind.EARLY: early.perform,
 }

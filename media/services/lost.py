@@ -58,26 +58,34 @@ def take_back(locked: MediaFile, rendition: Rendition, marks: Iterable[int]) -> 
     announce_progress(locked, made=made, planned=planned)
 
 
-def _storyboard_names(media_file: MediaFile) -> list[str]:
-    """The files that its storyboard consists of."""
+#: Of what is one file: what says that it is there, and the job that makes it.
+_MARKS = {
+    "poster.jpg": ("has_poster", Job.Kind.POSTER),
+    "waveform.json": ("has_waveform", Job.Kind.LOUDNESS),
+}
+
+
+def _names(media_file: MediaFile) -> list[str]:
+    """What is made of its segments: the files of the storyboard, or the waveform."""
     row = find_plan(media_file.pk, None)
+    if row and row.document and media_file.kind == MediaFile.Kind.AUDIO:
+        return ["waveform.json"]
     return file_names(board_for(Plan.from_json(row.document))) if row and row.document else []
 
 
 def request_picture(*, media_id: uuid.UUID, name: str) -> None:
-    """Have a still or a storyboard that was lost made again; nothing happens to what never was.
+    """Have a picture that was lost made again; nothing happens to what never was.
 
     Idempotent: until it is there, the media file says that it has none. The caller has found no
     such object in the store.
     """
     is_poster = name == "poster.jpg"
-    mark = "has_poster" if is_poster else "has_storyboard"
-    kind = Job.Kind.POSTER if is_poster else Job.Kind.STORYBOARD
+    mark, kind = _MARKS.get(name, ("has_storyboard", Job.Kind.STORYBOARD))
     media_file = MediaFile.objects.filter(pk=media_id, **{mark: True}).first()
     if media_file is None or _stored_bytes(picture_key(media_id, name)):
         return
-    # A storyboard is made of segments. Those that are lost are made when somebody watches them.
-    if not has_source(media_file) if is_poster else name not in _storyboard_names(media_file):
+    # The others are made of segments. Those that are lost are made when somebody watches them.
+    if not has_source(media_file) if is_poster else name not in _names(media_file):
         return
     with transaction.atomic():
         locked = MediaFile.objects.select_for_update().filter(pk=media_id, **{mark: True}).first()

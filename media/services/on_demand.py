@@ -102,7 +102,7 @@ def _check_source(media_id: uuid.UUID) -> None:
 def _is_underway(media_file: MediaFile, rendition: Rendition, number: int) -> bool:
     """Whether a job that exists brings the segment soon; a lead job that waits is raised."""
     jobs = Job.objects.filter(media_file=media_file, state__in=["queued", "running"]).exclude(
-        kind__in=[Job.Kind.LADDER, Job.Kind.POSTER, Job.Kind.STORYBOARD]
+        kind__in=[Job.Kind.LADDER, Job.Kind.POSTER, Job.Kind.STORYBOARD, Job.Kind.LOUDNESS]
     )
     for job in jobs:
         if _brings(job, rendition, number):

@@ -52,6 +52,13 @@ class ReEncode(serializers.Serializer[object]):
     error = VideoError(allow_null=True)
 
 
+class Loudness(serializers.Serializer[object]):
+    """How loud it is, after EBU R128."""
+
+    integrated_lufs = serializers.FloatField(help_text="Over the whole length, gated.")
+    true_peak_dbtp = serializers.FloatField(help_text="Of the wave between the samples.")
+
+
 class Video(serializers.Serializer[object]):
     """One uploaded video or track: what it is, and how far it has come."""
 
@@ -79,6 +86,12 @@ class Video(serializers.Serializer[object]):
         allow_null=True, help_text="HLS; null until the plan exists. Expires; ask again."
     )
     poster_url = serializers.CharField(allow_null=True)
+    waveform_url = serializers.CharField(
+        allow_null=True, help_text="JSON to draw sound by, of what has no picture; null until made."
+    )
+    loudness = Loudness(
+        allow_null=True, help_text="Null until it is measured, and for silence and no sound."
+    )
     storyboard_url = serializers.CharField(
         allow_null=True,
         help_text="WebVTT whose cues name small stills (`#xywh=`); null until it is made.",

@@ -336,7 +336,7 @@ def test_whoever_asks_meanwhile_is_served_between_two_segments(
 
     for module in (kinds, recording):
         monkeypatch.setattr(module, "publish_segment", publish)
-    assert set(work_off()) == {"on_demand"}
+    assert set(work_off()) - {"loudness", "storyboard"} == {"on_demand"}
     made = Segment.objects.filter(rendition__name=rung, number__gt=0).order_by("id")
     served = [(row.rendition.plan.media_file_id == first.pk, row.number) for row in made]
     assert served[:5] == [(True, 1), (False, 2), (True, 2), (False, 3), (True, 3)]

@@ -769,6 +769,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/hls/{video_id}/{signature}/waveform.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What sound looks like
+         * @description Opened by the signed folder alone; no header is needed.
+         */
+        get: operations["hls_waveform"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/hls/{video_id}/{signature}/{plan}/downloads/{rung}.mp4": {
         parameters: {
             query?: never;
@@ -1173,13 +1193,14 @@ export interface components {
          *     * `on_demand` - On Demand
          *     * `poster` - Poster
          *     * `storyboard` - Storyboard
+         *     * `loudness` - Loudness
          *     * `ladder` - Ladder
          *     * `early` - Early
          *     * `download` - Download
          *     * `av1` - Av1
          * @enum {string}
          */
-        JobKind: "ingest" | "copy" | "audio" | "lead" | "on_demand" | "poster" | "storyboard" | "ladder" | "early" | "download" | "av1";
+        JobKind: "ingest" | "copy" | "audio" | "lead" | "on_demand" | "poster" | "storyboard" | "loudness" | "ladder" | "early" | "download" | "av1";
         /** @description Whose media it works on. */
         JobOwner: {
             /** Format: uuid */
@@ -1219,6 +1240,19 @@ export interface components {
         LikeShape: {
             likes: number;
             liked: boolean;
+        };
+        /** @description How loud it is, after EBU R128. */
+        Loudness: {
+            /**
+             * Format: double
+             * @description Over the whole length, gated.
+             */
+            integrated_lufs: number;
+            /**
+             * Format: double
+             * @description Of the wave between the samples.
+             */
+            true_peak_dbtp: number;
         };
         /** @description A new account. */
         NewAccountRequest: {
@@ -1279,6 +1313,10 @@ export interface components {
             /** @description HLS; null until the plan exists. Expires; ask again. */
             playlist_url: string | null;
             poster_url: string | null;
+            /** @description JSON to draw sound by, of what has no picture; null until made. */
+            waveform_url: string | null;
+            /** @description Null until it is measured, and for silence and no sound. */
+            loudness: components["schemas"]["Loudness"] | null;
             /** @description WebVTT whose cues name small stills (`#xywh=`); null until it is made. */
             storyboard_url: string | null;
             error: components["schemas"]["VideoError"] | null;
@@ -1615,6 +1653,10 @@ export interface components {
             /** @description HLS; null until the plan exists. Expires; ask again. */
             playlist_url: string | null;
             poster_url: string | null;
+            /** @description JSON to draw sound by, of what has no picture; null until made. */
+            waveform_url: string | null;
+            /** @description Null until it is measured, and for silence and no sound. */
+            loudness: components["schemas"]["Loudness"] | null;
             /** @description WebVTT whose cues name small stills (`#xywh=`); null until it is made. */
             storyboard_url: string | null;
             error: components["schemas"]["VideoError"] | null;
@@ -1992,7 +2034,7 @@ export interface operations {
             query?: {
                 /** @description The pagination cursor value. */
                 cursor?: string;
-                kind?: "audio" | "av1" | "copy" | "download" | "early" | "ingest" | "ladder" | "lead" | "on_demand" | "poster" | "storyboard";
+                kind?: "audio" | "av1" | "copy" | "download" | "early" | "ingest" | "ladder" | "lead" | "loudness" | "on_demand" | "poster" | "storyboard";
                 /** @description Number of results to return per page. */
                 limit?: number;
                 owner?: string;
@@ -3176,6 +3218,31 @@ export interface operations {
                 };
                 content: {
                     "text/vtt": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    hls_waveform: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+                /** @description `{expiry}.{epoch}.{mac}`, from `playlist_url`. */
+                signature: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
                 };
             };
             default: components["responses"]["Problem"];

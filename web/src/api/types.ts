@@ -34,6 +34,8 @@ export type Progress = Pick<
   | "playlist_url"
   | "poster_url"
   | "storyboard_url"
+  | "waveform_url"
+  | "loudness"
   | "error"
   | "damaged"
   | "queue"

@@ -120,8 +120,8 @@ function amendVideo(id: string, news: Progress): void {
 }
 
 /** Whether nothing is to be told of a video any more; its storyboard comes after all else. */
-function isFinished({ status, kind, storyboard_url }: Video): boolean {
-  return status === "failed" || (status === "completed" && (kind === "audio" || !!storyboard_url));
+function isFinished({ status, storyboard_url, waveform_url }: Video): boolean {
+  return status === "failed" || (status === "completed" && !!(storyboard_url ?? waveform_url));
 }
 
 /** Follow a post while its card is on the screen: its numbers stay true. */

@@ -4,6 +4,7 @@ import { useRef, useState } from "preact/hooks";
 import type { Video } from "../api/types.ts";
 import { clock } from "./format.ts";
 import { FilmIcon, Note } from "./icons.tsx";
+import { StillWave } from "./waveform.tsx";
 import { Reel, usePointedAt } from "./reel.tsx";
 
 const WORDS: Record<string, [string, string]> = {
@@ -31,6 +32,8 @@ export function Poster({ video, isSmall = false }: { video: Video; isSmall?: boo
     <div class="poster" ref={place}>
       {video.poster_url && !isBroken ? (
         <img src={video.poster_url} alt="" loading="lazy" decoding="async" onError={() => setBroken(true)} />
+      ) : video.waveform_url ? (
+        <StillWave url={video.waveform_url} />
       ) : video.kind === "audio" ? (
         <Note size={isSmall ? 28 : 44} />
       ) : (

@@ -4,9 +4,18 @@ import "media-tracks/polyfill";
 import "media-chrome";
 import "media-chrome/menu";
 import "./player.css";
+import { h, render } from "preact";
+import { SeekWave } from "../parts/waveform.tsx";
 import { mendControls } from "./a11y.ts";
 import type { Engine, Made, Quality, Trouble } from "./engine.ts";
 import { HlsEngine } from "./hls-engine.ts";
+import {
+  correction,
+  isStableVolume,
+  Levelled,
+  type Loudness,
+  rememberStableVolume,
+} from "./loudness.ts";
 import { NativeEngine } from "./native-engine.ts";
 
 /** media-tracks gives media elements the lists that media-chrome's quality menu reads. */
@@ -30,6 +39,7 @@ const CONTROLS = `
 <media-controller hotkeys keyboardforwardseekoffset="5" keyboardbackwardseekoffset="5">
   <video slot="media" playsinline preload="auto"></video>
   <media-loading-indicator slot="centered-chrome" noautohide></media-loading-indicator>
+  <div class="wave" slot="centered-chrome" noautohide></div>
   <media-settings-menu hidden anchor="auto">
     <media-settings-menu-item>Quality
       <media-rendition-menu slot="submenu" hidden><div slot="title">Quality</div></media-rendition-menu>
@@ -40,6 +50,7 @@ const CONTROLS = `
     <media-settings-menu-item>Subtitles
       <media-captions-menu slot="submenu" hidden><div slot="title">Subtitles</div></media-captions-menu>
     </media-settings-menu-item>
+    <media-settings-menu-item type="checkbox" class="stable">Stable volume<span slot="suffix"></span></media-settings-menu-item>
   </media-settings-menu>
   <media-control-bar class="seek">
     <media-time-range><media-preview-thumbnail slot="preview"></media-preview-thumbnail><media-preview-time-display slot="preview"></media-preview-time-display></media-time-range>
@@ -78,6 +89,10 @@ export class ReelayPlayer extends HTMLElement {
   private renewedFor = "";
   private made: readonly Made[] = [];
   private isComplete = false;
+  private levelled: Levelled | null = null;
+  private readonly stableWatch = new MutationObserver(() => this.onStable());
+  private loudness: Loudness | null = null;
+  private waveform: string | null = null;
   private storyboard: string | null = null;
   private track: VideoTrackLike | null = null;
   private stopMending: (() => void) | null = null;
@@ -90,6 +105,11 @@ export class ReelayPlayer extends HTMLElement {
     this.trouble.querySelector("button")!.onclick = () => this.tryAgain();
     document.addEventListener("keydown", this.onPageKey);
     this.listStills();
+    this.levelled ??= new Levelled(this.video);
+    this.stable.setAttribute("aria-checked", String(isStableVolume()));
+    this.stableWatch.observe(this.stable, { attributeFilter: ["aria-checked"] });
+    this.level(this.loudness);
+    this.drawWave();
     if (this.source) this.start();
   }
 
@@ -97,11 +117,22 @@ export class ReelayPlayer extends HTMLElement {
     this.stopMending?.();
     this.video.videoRenditions.removeEventListener("change", this.onQualityChosen);
     document.removeEventListener("keydown", this.onPageKey);
+    this.stableWatch.disconnect();
+    this.levelled?.release();
+    render(null, this.wave);
     this.stop();
   }
 
   get video(): TracksVideo {
     return this.querySelector("video") as TracksVideo;
+  }
+
+  private get stable(): HTMLElement {
+    return this.querySelector<HTMLElement>(".stable")!;
+  }
+
+  private get wave(): HTMLElement {
+    return this.querySelector<HTMLElement>(".wave")!;
   }
 
   private get trouble(): HTMLElement {
@@ -134,6 +165,29 @@ export class ReelayPlayer extends HTMLElement {
   preview(storyboardUrl: string | null): void {
     this.storyboard = storyboardUrl;
     if (this.isConnected) this.listStills();
+  }
+
+  /** Turn down what is loud, unless the person does not want that. */
+  level(loudness: Loudness | null): void {
+    this.loudness = loudness;
+    const isStable = this.stable.getAttribute("aria-checked") !== "false";
+    this.levelled?.correct(correction(loudness, isStable));
+  }
+
+  /** Show the waveform of a sound in the place of its picture. */
+  draw(waveformUrl: string): void {
+    this.waveform = waveformUrl;
+    if (this.isConnected) this.drawWave();
+  }
+
+  private drawWave(): void {
+    const { waveform, video } = this;
+    if (waveform) render(h(SeekWave, { url: waveform, video }), this.wave);
+  }
+
+  private onStable(): void {
+    rememberStableVolume(this.stable.getAttribute("aria-checked") === "true");
+    this.level(this.loudness);
   }
 
   /** media-chrome looks for a track with this label. */

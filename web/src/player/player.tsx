@@ -36,6 +36,13 @@ function Player({ video }: { video: Video & { playlist_url: string } }) {
     if (isLoaded) player.current?.preview(video.storyboard_url);
   }, [isLoaded, video.storyboard_url]);
   useEffect(() => {
+    if (isLoaded) player.current?.level(video.loudness);
+  }, [isLoaded, video.loudness?.integrated_lufs]);
+  useEffect(() => {
+    const { current } = player;
+    if (isLoaded && current && video.waveform_url) current.draw(video.waveform_url);
+  }, [isLoaded, video.waveform_url]);
+  useEffect(() => {
     const element = player.current;
     const renew = () =>
       api.get<Video>(`/api/videos/${video.video_id}/`).then(
