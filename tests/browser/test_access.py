@@ -1,10 +1,12 @@
 """Every page, for everybody: axe-core, a clean console, no sideways scrolling, no mouse."""
 
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -24,19 +26,30 @@ LOOKS: dict[str, dict[str, Any]] = {
 def member(
     live_product: Product, browser: Browser, make_clip: Callable[..., Path]
 ) -> Iterator[dict[str, Any]]:
-    """Somebody with a post, and the state of their browser to come back with."""
+    """Somebody with a video and a song, and the state of their browser to come back with."""
     visitor = Visitor(browser, live_product.url).join()
     visitor.page.goto("/upload")
-    visitor.choose(make_clip("wave.mp4", seconds=4, size="640x360", kbps=1000))
-    row = visitor.row("wave.mp4")
-    expect(row.get_by_text("Posted")).to_be_visible(timeout=30_000)
-    address = row.get_by_role("link", name="Watch now").get_attribute("href")
+    clip = make_clip("wave.mp4", seconds=4, size="640x360", kbps=1000)
+    visitor.choose(clip, sound_of(clip, "song.m4a"))
+    addresses = {}
+    for what, name in (("post", "wave.mp4"), ("song", "song.m4a")):
+        row = visitor.row(name)
+        expect(row.get_by_text("Posted")).to_be_visible(timeout=30_000)
+        addresses[what] = row.get_by_role("link", name="Watch now").get_attribute("href")
     yield {
         "name": visitor.name,
-        "post": address,
+        **addresses,
         "state": visitor.context.storage_state(),
     }
     visitor.leave()
+
+
+def sound_of(clip: Path, name: str) -> Path:
+    """The sound of a clip as a file of its own."""
+    song = clip.with_name(name)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-i", str(clip)]
+    subprocess.run([*command, "-vn", "-c:a", "copy", str(song)], check=True)
+    return song
 
 
 def settled(page: Page) -> None:
@@ -61,14 +74,14 @@ def test_a_guest_finds_every_page_in_order(
 
 
 @pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("route", ["/", "/upload", "/videos", "post"])
+@pytest.mark.parametrize("route", ["/", "/upload", "/videos", "post", "song"])
 def test_a_member_finds_every_page_in_order(
     visit: Callable[..., Visitor], member: dict[str, Any], look: str, route: str
 ) -> None:
     ana = visit(storage_state=member["state"], **LOOKS[look])
-    ana.page.goto(member["post"] if route == "post" else route)
+    ana.page.goto(member.get(route, route))
     settled(ana.page)
-    if route == "post":
+    if route in member:
         expect(ana.page.locator("reelay-player media-play-button")).to_be_visible()
     assert ana.violations() == []
     assert ana.overflow_px() <= 0

@@ -92,5 +92,8 @@ class Visitor:
 
     def overflow_px(self) -> int:
         """By how much the page is wider than the window."""
-        script = "() => document.documentElement.scrollWidth - innerWidth"
-        return int(self.page.evaluate(script))
+        # Not `innerWidth`: a phone makes that as wide as the page, and everything smaller.
+        script = "width => document.documentElement.scrollWidth - width"
+        size = self.page.viewport_size
+        assert size is not None
+        return int(self.page.evaluate(script, size["width"]))

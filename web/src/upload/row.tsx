@@ -25,8 +25,9 @@ function Sentence({ item }: { item: Item }) {
       return <>{trouble}</>;
     case "arrived":
       if (hasFailed(made)) return <>{made?.error?.detail ?? "It could not be used."}</>;
-      if (made?.status === "completed") return <>Ready in every quality</>;
-      return <>{isPlayable(made) ? "Plays already, and gets sharper" : "Arrived. Looking at it…"}</>;
+      if (made?.status === "completed") return <>{made.width ? "Ready in every quality" : "Ready"}</>;
+      if (!isPlayable(made)) return <>Arrived. Looking at it…</>;
+      return <>{made?.width ? "Plays already, and gets sharper" : "Plays already"}</>;
     case "sending":
       return (
         <>
