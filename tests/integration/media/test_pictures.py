@@ -51,7 +51,7 @@ def shape_of(media_file: MediaFile) -> dict[str, object]:
 def test_a_storyboard_follows_the_last_segment_and_is_served_with_its_sheets(clip: Path) -> None:
     media_file = make_uploaded(clip)
     assert shape_of(media_file)["storyboard_url"] is None
-    assert work_off()[-1] == "storyboard"
+    assert "storyboard" in work_off()[-2:]
     shape = shape_of(media_file)
     assert str(shape["storyboard_url"]).endswith("/storyboard.vtt")
     track, sheet = (
