@@ -20,7 +20,7 @@ from media.remote.work import ranges_of
 from media.workshop.recording import gaps
 from tests.product import ROOT
 
-KEY = Key(uuid.uuid4(), bytes(range(32)))
+KEY = Key(uuid.UUID("60e98f58-93d6-4f66-988e-0c8e63e47508"), bytes(range(32)))
 
 
 # --- Signatures ----------------------------------------------------------------------------------
