@@ -47,7 +47,12 @@ def test_nobody_raises_their_own_role() -> None:
 
 def test_the_configuration_is_for_everybody() -> None:
     answer = client_of(None).get("/api/config/")
-    assert set(answer.json()) == {"max_upload_bytes", "chunk_bytes", "registration_open"}
+    assert set(answer.json()) == {
+        "max_upload_bytes",
+        "chunk_bytes",
+        "tail_bytes",
+        "registration_open",
+    }
 
 
 def test_a_private_path_with_a_suffix_is_no_page_to_be_cached() -> None:
