@@ -78,6 +78,18 @@ def frames(product: Product, playlist: str) -> list[int]:
     return [round(int(row[2]) * FRAMES_PER_SECOND / int(base)) for row in rows]
 
 
+def at_rest(product: Product, video_id: str, token: str) -> list[dict[str, Any]]:
+    """The jobs of a video when none is at work: stills and loudness come after completion."""
+    deadline = time.monotonic() + 60
+    while True:
+        page = product.call("GET", f"/api/jobs/?video_id={video_id}&limit=100", token=token)
+        jobs: list[dict[str, Any]] = page["results"]
+        is_working = {job["state"] for job in jobs} & {"queued", "running"}
+        if not is_working or time.monotonic() > deadline:
+            return jobs
+        time.sleep(0.5)
+
+
 @pytest.fixture(scope="module")
 def survivor(product: Product, clip: Path) -> Any:
     """The video, completed although ten workers were killed; public, so that anybody plays it."""
@@ -92,7 +104,7 @@ def survivor(product: Product, clip: Path) -> Any:
         kills += kill_a_worker(product, token)
     assert kills == KILLS
     product.wait_for(video_id, token, "completed", seconds=240)
-    jobs = product.call("GET", f"/api/jobs/?video_id={video_id}&limit=100", token=token)["results"]
+    jobs = at_rest(product, video_id, token)
     assert {job["state"] for job in jobs} <= {"done"}
     assert sum(job["losses"] for job in jobs) >= 1
     return product.call("GET", f"/api/videos/{video_id}/", token=token)
