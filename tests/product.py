@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import psutil
+
 from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,6 +87,15 @@ class Product:
         """Kill -9 the server process; its workers notice by themselves."""
         self.process.kill()
         self.process.wait()
+
+    def kill_a_worker_at_work(self) -> bool:
+        """Kill -9 a worker that has an FFmpeg (the sandbox stands between the two), if any has."""
+        for worker in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if any("ffmpeg" in child.name() for child in worker.children(recursive=True)):
+                    worker.kill()
+                    return True
+        return False
 
     def log(self) -> str:
         """What it printed so far."""

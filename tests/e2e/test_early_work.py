@@ -47,16 +47,6 @@ def wait_for_progress(product: Product, upload: SlowUpload, percent: int = 1) ->
     raise AssertionError(product.log()[-3000:])
 
 
-def kill_a_worker_at_work(product: Product) -> bool:
-    """Kill -9 a worker that has an FFmpeg, if there is one."""
-    for worker in psutil.Process(product.process.pid).children():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if any("ffmpeg" in child.name() for child in worker.children()):
-                worker.kill()
-                return True
-    return False
-
-
 def test_a_slow_upload_is_encoded_while_it_arrives(product: Product, clip: Path) -> None:
     token = product.sign_up()
     upload = SlowUpload(product, clip, token, seconds=12)
@@ -66,7 +56,7 @@ def test_a_slow_upload_is_encoded_while_it_arrives(product: Product, clip: Path)
         wait_for_progress(product, upload)
         until = time.monotonic() + 8
         while time.monotonic() < until and not kills:
-            if kill_a_worker_at_work(product):
+            if product.kill_a_worker_at_work():
                 kills.append(True)
             time.sleep(0.02)
 
