@@ -29,7 +29,9 @@ PACKAGES = {
     "node": "nodejs",
     "bwrap": "bubblewrap",
 }
-PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--reruns", "1"]
+PYTEST = [sys.executable, "-m", "pytest", "--dist", "loadfile", "--reruns", "1"]
+#: What runs side by side: most tests wait more than they compute, but browsers compute.
+PROCESSES = {"not browser": "3", "browser": "2"}
 #: pytest's exit code when nothing was selected.
 NO_TESTS = 5
 
@@ -171,8 +173,8 @@ def test(arguments: list[str]) -> int:
     try:
         with postgresql(folder, durable=False) as database, redis(folder) as layer:
             codes = [
-                run_with(database, layer, [*PYTEST, "-m", marker, *arguments])
-                for marker in ("not browser", "browser")
+                run_with(database, layer, [*PYTEST, "-n", processes, "-m", marker, *arguments])
+                for marker, processes in PROCESSES.items()
             ]
     finally:
         shutil.rmtree(folder, ignore_errors=True)

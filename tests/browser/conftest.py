@@ -1,9 +1,12 @@
 """A real Chromium in front of the real product."""
 
+import contextlib
+import secrets
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.error import HTTPError
 
 import imageio_ffmpeg
 import pytest
@@ -30,6 +33,28 @@ def live_product(built_client: Path, tmp_path_factory: pytest.TempPathFactory) -
     """The product with its workers, shared by all browser tests; ready when it is yielded."""
     with running(tmp_path_factory.mktemp("live-product")) as product:
         yield product
+
+
+@pytest.fixture(scope="session")
+def overseer(live_product: Product) -> dict[str, str]:
+    """What an administrator of the live product signs in with."""
+    account = {"username": "overseer", "password": secrets.token_urlsafe(16)}
+    live_product.call("POST", "/api/register/", account | {"email": "overseer@example.com"})
+    promote = "from users.models import User; User.objects.filter(username='{}').update(role='{}')"
+    live_product.manage("shell", "-c", promote.format("overseer", "admin"))
+    return {"login": account["username"], "password": account["password"]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_work_is_left(live_product: Product, overseer: dict[str, str]) -> Iterator[None]:
+    """Cancel what nobody looks at any more: the next file's videos would have to wait for it."""
+    yield
+    token = live_product.call("POST", "/api/login/", overseer)["access"]
+    for state in ("queued", "running"):
+        page = live_product.call("GET", f"/api/jobs/?state={state}&limit=100", token=token)
+        for job in page["results"]:
+            with contextlib.suppress(HTTPError):  # Ended with another one of the same video.
+                live_product.call("POST", f"/api/jobs/{job['id']}/cancel/", {}, token)
 
 
 @pytest.fixture(scope="session")
