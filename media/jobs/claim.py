@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from media.jobs import engines, hooks
 from media.jobs.clock import in_seconds, now_sql
+from media.jobs.locks import hold_media
 from media.jobs.queue import PRIORITY, Kind, requeue
 from media.models import Job
 from media.workshop.errors import LeaseLost as LeaseLost
@@ -297,11 +298,12 @@ class Claim:
         """A transaction in which results may be written; raises LeaseLost if they may not.
 
         The guard also renews the lease and holds the row until the end of the transaction, so
-        nobody can take the job between the check and the commit.
+        nobody can take the job between the check and the commit. The media file is held as well.
         """
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
         with transaction.atomic():
+            hold_media(self.job.media_file_id)
             self._guarded_update(lease_expires_at=in_seconds(settings.JOB_LEASE_SECONDS))
             yield self.job
 

@@ -127,9 +127,10 @@ def cancel_jobs(media_file: MediaFile) -> int:
 def cancel(jobs: Sequence[Job]) -> int:
     """End these jobs where they are queued or running. Returns how many were."""
     ids = [job.pk for job in jobs]
-    engines.retract(ids)
     open_ones = Job.objects.filter(pk__in=ids, state__in=JOB.sources_of("cancelled"))
-    return open_ones.update(state="cancelled", lease_expires_at=None, finished_at=Now())
+    ended = open_ones.update(state="cancelled", lease_expires_at=None, finished_at=Now())
+    engines.retract(ids)
+    return ended
 
 
 @transaction.atomic

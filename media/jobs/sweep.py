@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from media.jobs import engines, hooks, life
 from media.jobs.claim import WATCHED, back_off_seconds
 from media.jobs.clock import in_seconds
+from media.jobs.locks import hold_media
 from media.jobs.queue import requeue
 from media.models import Job, WorkerBeat
 from media.models.server import PREFIX
@@ -56,6 +57,7 @@ def release_dead(watcher: str) -> None:
 @transaction.atomic
 def _lose(job: Job, *, is_known_dead: bool = False) -> bool:
     """Count a loss of `job`, unless its worker has renewed or ended it meanwhile."""
+    hold_media(job.media_file_id)
     same = Job.objects.filter(pk=job.pk, token=job.token, state="running")
     if not is_known_dead:
         same = same.filter(lease_expires_at__lt=Now())

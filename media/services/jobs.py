@@ -8,6 +8,7 @@ from django.db.models import F
 from core.errors import NotFound
 from core.states import IllegalTransition
 from media.jobs import queue
+from media.jobs.locks import hold_media
 from media.models import Job, MediaFile
 from media.models.job import JobQuerySet
 from media.services import plans
@@ -33,6 +34,7 @@ def retry_job(*, actor: User, job_id: uuid.UUID) -> Job:
     row = plans.find_plan(job.media_file_id, number)
     if number is not None and row is None:
         raise IllegalTransition("The encoding that it belonged to is over; start another one.")
+    hold_media(job.media_file_id)
     queue.retry(job)
     others = Job.objects.filter(media_file_id=job.media_file_id, state__in=["failed", "cancelled"])
     rest = others.exclude(kind__in=queue.OPTIONAL)
@@ -57,6 +59,7 @@ def cancel_job(*, actor: User, job_id: uuid.UUID) -> Job:
     IllegalTransition for a job that has come to its end already.
     """
     job = get_job(viewer=actor, job_id=job_id)
+    hold_media(job.media_file_id)
     if queue.cancel([job]):
         if job.kind not in queue.OPTIONAL and not _end_coming(job):
             _move(job.media_file_id, among=["in_queue", "processing"], state="cancelled")

@@ -16,6 +16,7 @@ from django.db.models import F
 
 from core.errors import Conflict, Invalid
 from media.jobs.claim import LeaseLost
+from media.jobs.locks import hold_media
 from media.models import Job, Segment, Server, ServerClaim
 from media.services.first_pictures import first_picture_bytes
 from media.services.making import Work
@@ -79,6 +80,7 @@ def take(server: Server, report: Report) -> dict[str, Any]:
         raise Invalid("The job is not about this video.")
     try:
         with transaction.atomic():
+            hold_media(work.media_id)
             if not _count(server, report):
                 raise ReportOutOfOrder(expected_sequence=_sequence(server, report) + 1)
             _EVENTS[report.event](work, report)

@@ -1,0 +1,117 @@
+"""What the plan of the beginning of a file says of the plan of the whole file."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from media.ffmpeg.boxes import with_delay
+from media.ffmpeg.partial import certain_pieces, encoded_as, is_same_cut
+from media.ffmpeg.plan import Plan, VideoPlan
+from media.ffmpeg.planning import make_plan
+from media.ffmpeg.probe import inspect
+from tests.factories.media import ffmpeg, make_clip, plan_clip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("partial")
+
+
+@pytest.fixture(scope="module")
+def plan(folder: Path) -> Plan:
+    """Its pictures are copied, and a smaller rung is encoded."""
+    clip = make_clip(folder / "fit.mp4", seconds=30, size="426x240", codec="libx264")
+    return plan_clip(clip, folder).plan
+
+
+def video_of(plan: Plan) -> VideoPlan:
+    assert plan.video is not None
+    return plan.video
+
+
+def with_video(plan: Plan, **changes: Any) -> Plan:
+    return replace(plan, video=replace(video_of(plan), **changes))
+
+
+def test_a_plan_is_cut_like_itself(plan: Plan) -> None:
+    assert is_same_cut(plan, plan, pieces=plan.piece_count)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda v: {"rungs": tuple(replace(rung, is_copy=False) for rung in v.rungs)},
+        lambda v: {"bounds": (v.bounds[0] + 1, *v.bounds[1:])},
+        lambda v: {"frames": (v.frames[0], v.frames[1] + 1, *v.frames[2:])},
+        lambda v: {"stream_index": 7},
+        lambda v: {"bounds": v.bounds[:3], "frames": v.frames[:2]},
+    ],
+    ids=["not-copied", "bound", "frame", "stream", "shorter"],
+)
+def test_another_cut_is_seen(plan: Plan, other: Callable[[VideoPlan], dict[str, Any]]) -> None:
+    assert not is_same_cut(plan, with_video(plan, **other(video_of(plan))), pieces=4)
+
+
+def test_how_rungs_are_encoded_is_no_other_cut(plan: Plan) -> None:
+    finer = tuple(replace(rung, crf=1.0, init=b"") for rung in video_of(plan).rungs)
+    assert is_same_cut(plan, with_video(plan, rungs=finer), pieces=plan.piece_count)
+
+
+def test_what_follows_is_no_other_cut(plan: Plan) -> None:
+    bounds = video_of(plan).bounds
+    longer = with_video(plan, bounds=(*bounds[:-1], bounds[-1] + 5, bounds[-1] + 9))
+    longer = with_video(longer, frames=(*video_of(plan).frames, 4))
+    assert is_same_cut(plan, longer, pieces=3)
+    assert not is_same_cut(plan, longer, pieces=plan.piece_count)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"], ids=["copied", "encoded"])
+@pytest.mark.parametrize("keyframes", [7, 20, 60])
+def test_certain_pieces_are_those_of_every_longer_file(
+    folder: Path, codec: str, keyframes: int
+) -> None:
+    whole = folder / f"{codec}-{keyframes}.mkv"
+    make_clip(whole, seconds=40, size="426x240", codec=codec, keyframes=keyframes, sound=False)
+    data = whole.read_bytes()
+    known, counts = make_plan(inspect(whole)), []
+    for part in range(20, 100, 5):
+        begun = folder / "begun.mkv"
+        begun.write_bytes(data[: len(data) * part // 100])
+        early = make_plan(inspect(begun, expected_bytes=len(data), is_growing=True))
+        counts.append(certain_pieces(early))
+        assert is_same_cut(early, known, pieces=counts[-1])
+    assert counts == sorted(counts)
+    assert counts[-1] >= known.piece_count - 3 > 0
+
+
+def test_the_whole_plan_is_encoded_as_the_early_one(plan: Plan) -> None:
+    video = video_of(plan)
+    copied, *encoded = video.rungs
+    finer = [replace(rung, crf=1.0, init=b"early") for rung in encoded]
+    early = with_video(plan, rungs=(copied, *finer), frame_rate=video.frame_rate + 1)
+    found = video_of(encoded_as(early, plan))
+    assert found.rungs[1:] == tuple(finer)
+    assert found.bounds == video.bounds
+    # The copied rung is as late as the encoded ones, whose segments are made.
+    assert found.delay == video_of(early).delay != video.delay
+    assert found.rungs[0].init == with_delay(copied.init, found.delay)
+    assert len(found.rungs[0].init) == len(copied.init)
+
+
+def test_sound_that_is_encoded_alike_keeps_its_init(folder: Path, plan: Plan) -> None:
+    assert plan.audio is not None
+    encoded = replace(plan.audio, is_copy=False, bounds=())
+    early = replace(plan, audio=replace(encoded, marks=(0, 1024), init=b"early"))
+    whole = replace(plan, audio=replace(encoded, init=b""))
+    audio = encoded_as(early, whole).audio
+    assert audio == replace(encoded, init=b"early")
+    other = replace(whole, audio=replace(encoded, channels=7, init=b""))
+    assert encoded_as(early, other).audio == other.audio
+
+
+def test_a_file_without_video_has_no_certain_pieces(folder: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=20", str(folder / "tone.mka"))
+    assert certain_pieces(make_plan(inspect(folder / "tone.mka"))) == 0

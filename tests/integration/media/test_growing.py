@@ -1,0 +1,228 @@
+"""Files without an index, of which each part tells of itself alone, encoded while they arrive."""
+
+from pathlib import Path
+
+import pytest
+
+from media import worker
+from media.ffmpeg import encode
+from media.ffmpeg.errors import ToolFailed
+from media.jobs.claim import claim_job
+from media.models import EarlyWork, Job, Segment
+from media.services import arriving, early, encoding
+from media.store import early_folder, hls_folder, store
+from tests.factories.arriving import Arriving
+from tests.factories.media import ffmpeg, make_clip, work_off
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FRAGMENTED = ("-movflags", "+frag_keyframe+empty_moov+default_base_moof")
+KINDS = ["fragments", "mkv", "ts", "copied"]
+
+
+@pytest.fixture(autouse=True)
+def small_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arriving, "FIRST_BYTES", 16 * 1024)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Half a minute, in every container that can be read from its front."""
+    folder = tmp_path_factory.mktemp("growing")
+    plain = make_clip(folder / "plain.mp4", seconds=30, size="256x144")
+    fit = make_clip(folder / "fit.mp4", seconds=30, size="426x240", codec="libx264")
+    options = {
+        "fragments": (plain, "mp4", (*FRAGMENTED, "-c", "copy")),
+        "mkv": (plain, "mkv", ("-c", "copy")),
+        "webm": (plain, "webm", ("-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus")),
+        "ts": (plain, "ts", ("-c:v", "mpeg2video", "-g", "10", "-c:a", "mp2", "-r", "25")),
+        "m2ts": (
+            plain,
+            "m2ts",
+            ("-c:v", "mpeg2video", "-g", "10", "-c:a", "mp2", "-r", "25", "-mpegts_m2ts_mode", "1"),
+        ),
+        "copied": (fit, "mkv", ("-c", "copy")),
+    }
+    made = {}
+    for name, (source, extension, words) in options.items():
+        made[name] = folder / f"{name}.{extension}"
+        ffmpeg("-i", str(source), *words, str(made[name]))
+    return made
+
+
+@pytest.fixture(params=KINDS)
+def clip(clips: dict[str, Path], request: pytest.FixtureRequest) -> Path:
+    return clips[request.param]
+
+
+def early_files(film: Arriving) -> list[Path]:
+    return list(store().path(early_folder(film.media_id)).rglob("*"))
+
+
+def arrive_slowly(film: Arriving, *parts: float) -> None:
+    for part in parts:
+        film.arrive_and_work(part)
+
+
+@pytest.mark.parametrize("name", [*KINDS, "webm", "m2ts"])
+def test_it_is_encoded_while_it_arrives(clips: dict[str, Path], name: str) -> None:
+    film = Arriving(clips[name])
+    arrive_slowly(film, 0.3, 0.6)
+    assert film.shape["early"] == "begun"
+    first = film.pieces
+    assert first == list(range(len(first))) != []
+    before = film.shape["progress_percent"]
+    arrive_slowly(film, 0.95)
+    assert film.pieces[: len(first)] == first
+    assert len(film.pieces) > len(first)
+    assert before < film.shape["progress_percent"] < 100
+    assert film.shape["playlist_url"] is None
+
+
+def test_what_was_made_counts_and_the_rest_is_made(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Arriving(clip)
+    arrive_slowly(film, 0.3, 0.6, 0.95)
+    made_early, encoded = film.pieces, []
+    make_piece = encode.make_piece
+
+    def noting(*args: object, **options: object) -> object:
+        encoded.append(options["number"])
+        return make_piece(*args, **options)  # type: ignore[arg-type]  # handed on as it came
+
+    monkeypatch.setattr(encode, "make_piece", noting)
+    film.finish()
+    work_off()
+    assert film.shape["status"] == "completed"
+    assert not set(encoded) & set(made_early)
+    assert encoded
+    assert not EarlyWork.objects.exists()
+    assert early_files(film) == []
+
+
+# Of fragments the rate is known a little less exactly at first, and so is what it decides.
+@pytest.mark.parametrize("name", ["mkv", "webm", "ts"])
+def test_early_pieces_are_those_of_the_whole_file(clips: dict[str, Path], name: str) -> None:
+    film, plain = Arriving(clips[name]), Arriving(clips[name])
+    arrive_slowly(film, 0.3, 0.6, 0.95)
+    early_pieces = film.pieces
+    film.finish()
+    plain.arrive(1)
+    plain.finish()
+    work_off()
+
+    def segments(arrived: Arriving) -> list[bytes]:
+        folder = store().path(hls_folder(arrived.media_id)) / "1" / "144p"
+        return [(folder / f"{number}.m4s").read_bytes() for number in early_pieces]
+
+    assert segments(film) == segments(plain)
+    assert len(early_pieces) >= 3
+
+
+def test_a_piece_that_is_being_made_at_the_last_byte_counts(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Arriving(clip)
+    film.arrive(0.5)
+    look = claim_job(worker="slow")
+    assert look is not None
+    worker.do_job(look, encoding.perform)
+    claim = claim_job(worker="slow")
+    assert claim is not None
+    assert claim.job.args == {"piece": 0}
+    make_piece = encode.make_piece
+
+    def meanwhile(source: Path, **options: object) -> object:
+        monkeypatch.setattr(encode, "make_piece", make_piece)
+        film.finish()
+        work_off(kinds=[Job.Kind.INGEST])
+        return make_piece(source, **options)  # type: ignore[arg-type]  # handed on as it came
+
+    monkeypatch.setattr(encode, "make_piece", meanwhile)
+    worker.do_job(claim, encoding.perform)
+    assert Segment.objects.filter(number=0, rendition__name="144p").count() == 1
+    assert Job.objects.get(pk=claim.job.pk).state == "done"
+    assert early_files(film) == []
+
+
+def test_bytes_that_are_not_acknowledged_are_not_encoded(clips: dict[str, Path]) -> None:
+    film = Arriving(clips["mkv"])
+    film.arrive(0.3)
+    part = store().path(f"uploads/{film.upload.pk}.part")
+    with part.open("r+b") as stored:
+        stored.seek(0, 2)
+        stored.write(film.data[int(0.3 * len(film.data)) :])
+    work_off()
+    reaches = EarlyWork.objects.get().reaches
+    assert reaches
+    assert reaches[-1] <= int(0.3 * len(film.data))
+
+
+def test_other_pictures_than_before_end_the_early_work(
+    clips: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Arriving(clips["mkv"])
+    arrive_slowly(film, 0.5)
+    assert film.shape["early"] == "begun"
+    monkeypatch.setattr(early, "is_same_cut", lambda *_, **__: False)
+    arrive_slowly(film, 0.95)
+    assert film.shape["early"] == "later"
+    monkeypatch.undo()
+    film.finish()
+    work_off()
+    assert film.shape["status"] == "completed"
+
+
+def test_each_look_waits_for_a_piece_more(clips: dict[str, Path]) -> None:
+    film = Arriving(clips["mkv"])
+    arrive_slowly(film, 0.5)
+    looks = Job.objects.filter(kind=Job.Kind.EARLY, args={}).count()
+    waits_for = EarlyWork.objects.get().next_bytes
+    assert waits_for is not None
+    assert waits_for >= int(0.5 * len(film.data)) * (1 + early.STEP)
+    arrive_slowly(film, 0.51)
+    assert Job.objects.filter(kind=Job.Kind.EARLY, args={}).count() == looks
+
+
+def test_a_stream_that_cannot_be_copied_is_encoded_later(
+    clips: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Arriving(clips["ts"])
+    remux = encode.remux
+
+    def fail(*_args: object, **_options: object) -> Path:
+        raise ToolFailed("damaged")
+
+    monkeypatch.setattr(encode, "remux", fail)
+    arrive_slowly(film, 0.6)
+    assert film.shape["early"] == "later"
+    monkeypatch.setattr(encode, "remux", remux)
+    film.finish()
+    work_off()
+    assert film.shape["status"] == "completed"
+
+
+def test_nothing_is_left_of_an_upload_that_is_given_up(clip: Path) -> None:
+    film = Arriving(clip)
+    arrive_slowly(film, 0.6)
+    film.give_up()
+    work_off()
+    assert early_files(film) == []
+    assert not EarlyWork.objects.exists()
+
+
+def test_a_stream_is_read_from_its_copy_when_all_of_it_is_there(clips: dict[str, Path]) -> None:
+    film = Arriving(clips["ts"])
+    arrive_slowly(film, 0.4)
+    known = len(film.pieces)
+    film.arrive(0.8)
+    look = claim_job(worker="slow")
+    assert look is not None
+    worker.do_job(look, encoding.perform)
+    claim = claim_job(worker="slow")
+    assert claim is not None
+    assert claim.job.args == {"piece": known}
+    film.finish()
+    worker.do_job(claim, encoding.perform)
+    assert len(film.pieces) == known + 1
