@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run run-full demo test test-full media-matrix fuzz check fix lock stats \
-	bench-encode bench-upload bench-fanout bench-chaos bench-fleet bench-sandbox clean
+	bench-encode bench-upload bench-fanout bench-chaos bench-fleet bench-sandbox bench-early clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -97,6 +97,9 @@ bench-chaos: setup $(VENV)/tools ## Encoding under kill -9, with both engines (a
 
 bench-fleet: setup $(VENV)/tools ## Two workers on one video, 64 simulated ones, a claim
 	$(BIN)/python -m bench.fleet
+
+bench-early: setup $(VENV)/tools ## From the last byte to a whole video, encoded while it arrived (ten minutes)
+	$(BIN)/python -m bench.early
 
 bench-sandbox: $(VENV)/tools ## What limits and bubblewrap add to a call of FFmpeg
 	$(BIN)/python -m bench.sandbox

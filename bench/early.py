@@ -1,18 +1,19 @@
 """How long a video is not complete after its last byte, on a link that takes a minute.
 
-Starts `manage.py serve` with a folder of its own and uploads the same clip three times: with
-encoding while it arrives, through a link that takes LINK_SECONDS, once with its index first and
-once last, as phones write it, and sent ahead; and without, as fast as it goes. The clip is a minute
-of 720p that has to be encoded in all rungs. The last line is one JSON object. BENCH_SOURCE names
-another clip.
+Starts `manage.py serve` with a folder of its own and uploads the same clip once in each way that a
+file can be read while it arrives, through a link that takes LINK_SECONDS; and once without early
+work, as fast as it goes. The clip is a minute of 720p that has to be encoded in all rungs, because
+it is upside down; a transport stream cannot say so, and its top rung is copied. The last line is
+one JSON object. BENCH_SOURCE names another clip.
 
-python -m bench.early
+python -m bench.early [kind ...]
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -28,32 +29,34 @@ SECONDS = 60
 _PATIENCE_SECONDS = 600.0
 
 
+#: What FFmpeg makes each kind of, from the clip with its index first.
+KINDS = {
+    "index-first": ("mp4", "-movflags +faststart"),
+    "index-last": ("mp4", ""),
+    "fragments": ("mp4", "-movflags +frag_keyframe+empty_moov+default_base_moof"),
+    "matroska": ("mkv", ""),
+    "stream": ("ts", ""),
+}
+
+
 def main() -> None:
-    """Measure both ways and print them."""
+    """Measure all ways and print them."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     source, words = bench_clip(FOLDER, seconds=SECONDS)
     clip = turned(source)
-    without, _ = measure(clip, link_seconds=1.0, EARLY_ENCODING="false")
-    complete, percent = measure(clip, link_seconds=LINK_SECONDS)
-    phone, phone_percent = measure(index_last(clip), link_seconds=LINK_SECONDS)
-    size = clip.stat().st_size
-    print(f"{clip.name}: {words}; {SECONDS} s, {size / 1e6:.0f} MB")
-    print(f"complete after the last byte, encoding begun while it came  {complete:6.1f} s")
-    print(f"    made of all segments when the last byte came            {percent:6d} %")
-    print(f"complete after the last byte, the index sent ahead          {phone:6.1f} s")
-    print(f"    made of all segments when the last byte came            {phone_percent:6d} %")
-    print(f"complete after the last byte, encoding begun then           {without:6.1f} s")
-    found = {
-        "link_s": LINK_SECONDS,
-        "complete_s": round(complete, 1),
-        "without_s": round(without, 1),
-        "made_percent": percent,
-        "index_last_complete_s": round(phone, 1),
-    }
+    print(f"{clip.name}: {words}; {SECONDS} s, {clip.stat().st_size / 1e6:.0f} MB")
+    print(f"{'':24}{'complete after':>16}{'made when it ended':>20}")
+    without, _ = measure(clip, "", link_seconds=1.0, EARLY_ENCODING="false")
+    print(f"{'encoding begun then':24}{without:14.1f} s")
+    found: dict[str, object] = {"link_s": LINK_SECONDS, "without_s": round(without, 1)}
+    for kind in sys.argv[1:] or KINDS:
+        complete, percent = measure(as_kind(clip, kind), kind, link_seconds=LINK_SECONDS)
+        print(f"{kind:24}{complete:14.1f} s{percent:18d} %")
+        found[kind] = {"complete_s": round(complete, 1), "made_percent": percent}
     print(json.dumps(found))
 
 
-def measure(clip: Path, *, link_seconds: float, **settings: str) -> tuple[float, int]:
+def measure(clip: Path, kind: str, *, link_seconds: float, **settings: str) -> tuple[float, int]:
     """Seconds from the last byte's answer until all is made; percent that was made by then."""
     with (
         tempfile.TemporaryDirectory(prefix="reelay-bench-") as folder,
@@ -61,7 +64,7 @@ def measure(clip: Path, *, link_seconds: float, **settings: str) -> tuple[float,
     ):
         token = product.sign_up("bench")
         upload = SlowUpload(product, clip, token, seconds=link_seconds)
-        if clip.name.startswith("last-"):
+        if kind == "index-last":
             upload.send_tail(index_at(clip))
         upload.send(until=0.999)
         percent = early_progress(product, upload.video_id, token)
@@ -85,12 +88,13 @@ def turned(source: Path) -> Path:
     return target
 
 
-def index_last(clip: Path) -> Path:
-    """The same packets, with the index behind them."""
-    target = clip.with_name(f"last-{clip.name}")
+def as_kind(clip: Path, kind: str) -> Path:
+    """The same packets in another container, or with their index elsewhere."""
+    extension, words = KINDS[kind]
+    target = clip.with_name(f"{kind}-{clip.stem}.{extension}")
     if not target.exists():
         command = [ffmpeg_binary(), "-nostdin", "-v", "error", "-y", "-i", str(clip)]
-        subprocess.run([*command, "-c", "copy", str(target)], check=True)
+        subprocess.run([*command, "-c", "copy", *words.split(), str(target)], check=True)
     return target
 
 

@@ -81,6 +81,11 @@ def tail_key(media_id: uuid.UUID) -> str:
     return f"hls/{media_id}/early/tail"
 
 
+def early_front_key(media_id: uuid.UUID) -> str:
+    """What has arrived of a file that can only be read from its beginning, in Matroska."""
+    return f"hls/{media_id}/early/front.mkv"
+
+
 def subtitles_key(media_id: uuid.UUID, plan: int, name: str) -> str:
     """One track of subtitles, whole."""
     return f"hls/{media_id}/{plan}/{name}/0.vtt"

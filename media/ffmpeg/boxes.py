@@ -132,17 +132,23 @@ def first_picture_end(segment: BinaryIO) -> int:
 def with_delay(init: bytes, delay: int) -> bytes:
     """`init` with an edit list: what decodes at time 0 is shown `delay` ticks before its offset.
 
-    That lets `write_media` keep all composition offsets positive. Negative ones would do as well
-    for browsers, but FFmpeg shows such a track late by its longest offset.
+    It takes the place of one that is there already. It lets `write_media` keep all composition
+    offsets positive. Negative ones would do as well for browsers, but FFmpeg shows such a track
+    late by its longest offset.
     """
     edits = _box(b"edts", _box(b"elst", struct.pack(">IIIiHH", 0, 1, 0, delay, 1, 0)))
     (moov,) = find(init, b"moov")
     (trak,) = find(init, b"trak", within=moov)
     (head,) = find(init, b"tkhd", within=trak)
+    before = next(
+        (box for box in find(init, b"edts", within=trak) if box.start - 8 == head.end), None
+    )
+    old_bytes = before.end - head.end if before else 0
     data = bytearray(init)
     for box in (moov, trak):
-        struct.pack_into(">I", data, box.start - 8, box.end - box.start + 8 + len(edits))
-    data[head.end : head.end] = edits
+        size = box.end - box.start + 8 + len(edits) - old_bytes
+        struct.pack_into(">I", data, box.start - 8, size)
+    data[head.end : head.end + old_bytes] = edits
     return bytes(data)
 
 

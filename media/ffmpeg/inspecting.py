@@ -73,8 +73,7 @@ def inspect(request: dict[str, Any], send: Callable[..., None]) -> None:
             raise sniff.unreadable(head) from error
         _refuse_streams(said)
     with source:
-        expected_bytes = request.get("expected_bytes")
-        _Inspector(path, source, request["limits"], send, expected_bytes).run()
+        _Inspector(path, source, request, send).run()
 
 
 def open_source(path: str) -> Any:
@@ -89,17 +88,17 @@ class _Inspector:
         self,
         path: Path,
         source: Any,
-        limits: dict[str, Any],
+        request: dict[str, Any],
         send: Callable[..., None],
-        expected_bytes: int | None = None,
     ) -> None:
         self.path = path
         self.source = source
-        self.limits = limits
+        self.limits = request["limits"]
         self.send = send
         #: Of a file that is still arriving: how long it will be.
-        self.expected_bytes = expected_bytes
-        self.size_bytes = expected_bytes or path.stat().st_size
+        self.expected_bytes: int | None = request["expected_bytes"]
+        self.is_growing: bool = request["is_growing"]
+        self.size_bytes = self.expected_bytes or path.stat().st_size
         self.container = _container(source.format.name)
         self.video = _choose(source.streams.video, VIDEO_DECODERS)
         self.audio = _choose(source.streams.audio, AUDIO_DECODERS)
@@ -177,7 +176,7 @@ class _Inspector:
             if all(settle(packets, self.packets[index]) for index, packets in known.items()):
                 self.packets = known
                 return
-        if self.expected_bytes is not None:
+        if self.expected_bytes is not None and not self.is_growing:
             raise truncated()
         self.read(limit=None)
 

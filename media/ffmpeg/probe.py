@@ -49,10 +49,12 @@ def inspect(
     limits: ProbeLimits = DEFAULT_LIMITS,
     timeout_seconds: float = PROBE_TIMEOUT_SECONDS,
     expected_bytes: int | None = None,
+    is_growing: bool = False,
 ) -> Inspection:
     """The facts of `source` and the timestamps of its frames: all that `make_plan` needs.
 
-    `expected_bytes` is how long a file will be that is still arriving; it has to have an index.
+    `expected_bytes` is how long a file will be that is still arriving; it has to have an index,
+    unless it `is_growing`: then what is there is taken as if it were all.
     Raises UnreadableMedia with a code and a sentence for the person who sent the file.
     """
     answers = _Answers()
@@ -61,6 +63,7 @@ def inspect(
         "path": str(source.resolve()),
         "limits": asdict(limits),
         "expected_bytes": expected_bytes,
+        "is_growing": is_growing,
         "cpu_seconds": max(int(timeout_seconds * _CPU_PART), 1),
     }
     try:
@@ -96,7 +99,7 @@ def probe(
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
-    """Which bytes of an indexed file its picture needs, for each of some presented timestamps."""
+    """Which bytes of a file its picture needs, for each of some presented timestamps."""
 
     #: To show it up to there: so many from the beginning. Ascending, as the timestamps are.
     reaches: list[int]

@@ -1,7 +1,8 @@
-"""A file of which only some bytes are there, at their true places; the rest are holes.
+"""Files that hold some bytes of another one, enough for FFmpeg to encode one piece of it.
 
-FFmpeg reads it as it would the whole file, as long as it needs no other bytes. The index of most
-phones' files comes last; with it and the bytes of one piece, the piece can be encoded.
+The index of most phones' files comes last: with it and the bytes of a piece, all at their true
+places and holes between them, FFmpeg reads the piece as it would from the whole file. Where there
+is no index, as in Matroska, the head of the file and what holds the piece are put together.
 """
 
 from __future__ import annotations
@@ -28,6 +29,16 @@ def make_stand_in(
                 _copy(source.fileno(), start, target.fileno(), start, end - start)
         with tail.open("rb") as source:
             _copy(source.fileno(), 0, target.fileno(), tail_at, size_bytes - tail_at)
+    return path
+
+
+def make_excerpt(path: Path, *, source: Path, spans: Iterable[Span]) -> Path:
+    """Write `spans` of `source` into a file, one after the other. Raises as `make_stand_in`."""
+    at = 0
+    with path.open("wb") as target, source.open("rb") as whole:
+        for start, end in spans:
+            _copy(whole.fileno(), start, target.fileno(), at, end - start)
+            at += end - start
     return path
 
 

@@ -1,16 +1,17 @@
 """What was made before the last byte arrived, once the whole file has been looked at.
 
-It counts if the plan of the whole file is the same. Then its segments are renamed to where the
-playlists of that plan say they are, and marked; else all of it is forgotten.
+It counts if the whole file is cut alike, as far as the early plan was certain. Then its segments
+are renamed to where the playlists say they are, and marked; else all of it is forgotten.
 """
 
 import logging
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from django.db import transaction
 
 from core.units import MiB
+from media.ffmpeg.partial import encoded_as, is_same_cut
 from media.ffmpeg.plan import Plan
 from media.jobs.queue import PRIORITY
 from media.models import EarlyPiece, EarlyWork, Job, MediaFile, Rendition, Segment
@@ -32,7 +33,7 @@ class Kept:
 
     plan: Plan
     number: int
-    #: Whether `plan` is that of the early work.
+    #: Whether the rungs of `plan` are those of the early work.
     is_early: bool = False
     #: Numbers of the pieces, by rung.
     made: dict[str, list[int]] = field(default_factory=dict)
@@ -44,14 +45,14 @@ class Kept:
 
 
 def keep(media_id: uuid.UUID, plan: Plan, number: int) -> Kept:
-    """Keep what was made early by a plan that equals that of the whole file, or throw it away.
+    """Keep what was made early if the whole file is cut alike, or throw it away.
 
     Renames what there is to its place; doing it again changes nothing. Called before the plan is
     recorded, so that the rename of thousands of segments holds no transaction.
     """
     work = EarlyWork.objects.filter(pk=media_id).first()
     early = Plan.from_json(work.document) if work and work.document else None
-    if work is None or early is None or not (is_same_cut(early, plan) and _is_same_end(work)):
+    if work is None or early is None or not _counts(work, early, plan):
         with transaction.atomic():
             arriving.forget(media_id)
         return Kept(plan=plan, number=number)
@@ -60,7 +61,7 @@ def keep(media_id: uuid.UUID, plan: Plan, number: int) -> Kept:
         for rung in _moved(piece, number):
             made.setdefault(rung, []).append(piece.number)
     logger.info("made early", extra={"media": str(media_id), "pieces": work.pieces.count()})
-    return Kept(plan=early, number=number, is_early=True, made=made)
+    return Kept(plan=encoded_as(early, plan), number=number, is_early=True, made=made)
 
 
 def adopt(kept: Kept, locked: MediaFile, row: PlanRow) -> None:
@@ -98,23 +99,8 @@ def adopt(kept: Kept, locked: MediaFile, row: PlanRow) -> None:
     transaction.on_commit(lambda: store().delete_folder(folder))
 
 
-def is_same_cut(early: Plan, whole: Plan) -> bool:
-    """Whether segments of the one are segments of the other: streams, boundaries, frames, copies.
-
-    How rungs are encoded, and which, may be what the early plan says.
-    """
-    return _cut_of(early) == _cut_of(whole)
-
-
-def _cut_of(plan: Plan) -> Plan:
-    """The plan without what is a matter of taste, and without inits, which are made of it."""
-    video, audio = plan.video, plan.audio
-    if video is not None:
-        copies = tuple(rung for rung in video.rungs if rung.is_copy)
-        video = replace(video, rungs=copies)
-    if audio is not None and not audio.is_copy:
-        audio = replace(audio, init=b"")
-    return replace(plan, video=video, audio=audio)
+def _counts(work: EarlyWork, early: Plan, whole: Plan) -> bool:
+    return is_same_cut(early, whole, pieces=len(work.reaches)) and _is_same_end(work)
 
 
 def _is_same_end(work: EarlyWork) -> bool:

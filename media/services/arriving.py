@@ -58,8 +58,11 @@ def _go_on(upload: Upload) -> None:
         if media_file.state != "uploading":
             return
         work, _ = EarlyWork.objects.get_or_create(media_file=media_file)
-        if work.document is not None:
-            _queue_pieces(work, media_file, upload.offset_bytes)
+        if front.layout.is_growing:
+            needs_bytes = work.next_bytes if work.document else front.needs_bytes + FIRST_BYTES
+            _queue_look(work, media_file, upload.offset_bytes, needs_bytes or 0)
+        elif work.document is not None:
+            queue_pieces(work, media_file, upload.offset_bytes)
         elif front.layout == Layout.UNKNOWN:
             _wait(work, front.needs_bytes)
         elif front.layout == Layout.INDEX_FIRST or _has_tail(work, front):
@@ -85,7 +88,13 @@ def _queue_look(
     return None
 
 
-def _queue_pieces(work: EarlyWork, media_file: MediaFile, stored_bytes: int) -> None:
+def queue_pieces(
+    work: EarlyWork, media_file: MediaFile, stored_bytes: int, *, else_bytes: int | None = None
+) -> None:
+    """Queue the pieces whose bytes are there, and wait for those of the next one.
+
+    When all are queued, `else_bytes` is what is waited for.
+    """
     ready = bisect_right(work.reaches, stored_bytes)
     pieces = range(work.queued_pieces, ready)
     enqueue_many(
@@ -93,7 +102,7 @@ def _queue_pieces(work: EarlyWork, media_file: MediaFile, stored_bytes: int) -> 
         for piece in pieces
     )
     work.queued_pieces = ready
-    _wait(work, work.reaches[ready] if ready < len(work.reaches) else None)
+    _wait(work, work.reaches[ready] if ready < len(work.reaches) else else_bytes)
 
 
 def _wait(work: EarlyWork, next_bytes: int | None) -> None:

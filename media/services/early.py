@@ -3,11 +3,13 @@
     early {}            make a plan of what the index says, and which bytes each piece needs
     early {piece: n}    encode piece n of that plan, for all rungs that are encoded
 
-What they make counts when the whole file has arrived and `media.services.adoption` finds that its
-plan is the same. They never fail a video: what cannot be done early is done later.
+Where there is no index, the look plans what has arrived, and is taken again when there is more.
+What they make counts when the whole file has arrived and `media.services.adoption` finds that it
+is cut alike. They never fail a video: what cannot be done early is done later.
 """
 
 import logging
+from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,17 +21,19 @@ from media.ffmpeg import content, encode
 from media.ffmpeg.encode import MadeSegment
 from media.ffmpeg.errors import FFmpegError, UnexpectedOutput, UnreadableMedia
 from media.ffmpeg.facts import Inspection
-from media.ffmpeg.plan import Plan
-from media.ffmpeg.planning import make_plan
-from media.ffmpeg.probe import Needs, inspect, needs_of
-from media.ffmpeg.stand_in import Span, make_stand_in
+from media.ffmpeg.front import Layout, front_of
+from media.ffmpeg.partial import certain_pieces, encoded_as, is_same_cut
+from media.ffmpeg.plan import Plan, VideoPlan
+from media.ffmpeg.planning import PIECE_SECONDS, make_plan
+from media.ffmpeg.probe import inspect, needs_of
+from media.ffmpeg.stand_in import Span, make_excerpt, make_stand_in
 from media.jobs.claim import Claim, LeaseLost
 from media.models import EarlyPiece, EarlyWork, Job, MediaFile, Upload
-from media.services.arriving import give_up
+from media.services.arriving import give_up, queue_pieces
 from media.services.changes import announce, announce_progress, lock
 from media.services.making import load_work
 from media.services.sources import source_limits, source_path
-from media.store import early_key, part_key, store, tail_key
+from media.store import early_front_key, early_key, part_key, store, tail_key
 from media.workshop import kinds
 from media.workshop.recording import publish_segment
 
@@ -39,6 +43,9 @@ logger = logging.getLogger(__name__)
 MORE_BYTES = 4
 #: Of a file whose end was sent ahead, so much at most is looked at.
 MOST_LOOK_BYTES = 64 * MiB
+#: A file without an index is looked at again when it has grown by this part, or by a piece if that
+#: is more: each look reads it from its beginning.
+STEP = 1 / 8
 
 
 def perform(claim: Claim) -> None:
@@ -64,43 +71,104 @@ def _look(claim: Claim) -> None:
     upload = Upload.objects.filter(media_file=claim.job.media_file_id, state="receiving").first()
     if upload is None:
         return
+    part = store().path(part_key(upload.pk))
+    layout = front_of(part, stored_bytes=upload.offset_bytes).layout
     with store().work_dir() as folder:
-        seen = min(upload.offset_bytes, MOST_LOOK_BYTES)
-        _look_at(claim, upload, _readable(upload, folder, [(0, seen)]), folder)
+        try:
+            if layout.is_growing:
+                _look_further(claim, upload, layout, folder)
+            else:
+                _look_at_index(claim, upload, folder)
+        except UnreadableMedia:
+            more = upload.offset_bytes * MORE_BYTES
+            if upload.length_bytes is None or more >= upload.length_bytes:
+                raise
+            _look_again(claim, more)
 
 
-def _look_at(claim: Claim, upload: Upload, source: Path, folder: Path) -> None:
-    try:
-        inspection = inspect(source, limits=source_limits(), expected_bytes=upload.length_bytes)
-        plan = _planned(inspection)
-    except UnreadableMedia:
-        more = upload.offset_bytes * MORE_BYTES
-        if upload.length_bytes is not None and more < upload.length_bytes:
-            return _look_again(claim, more)
-        raise
-    if plan.video is None or not encoded_rungs(plan):
-        raise UnexpectedOutput("there is nothing to encode")
-    bounds, index = plan.video.bounds, plan.video.stream_index
+def _look_at_index(claim: Claim, upload: Upload, folder: Path) -> None:
+    """Plan a whole file by its index, and wait for the bytes of one piece after the other."""
+    source = _with_tail(upload, folder, [(0, min(upload.offset_bytes, MOST_LOOK_BYTES))])
+    inspection = inspect(source, limits=source_limits(), expected_bytes=upload.length_bytes)
+    plan, video = _planned(inspection)
     if plan.copied_rung:
         # Whether pictures can be copied shows at the second keyframe, if not at the first.
-        second = [*(inspection.video.keys if inspection.video else ()), bounds[-1]][1]
-        (enough,) = needs_of(source, stream_index=index, marks=[second]).reaches
+        second = [*(inspection.video.keys if inspection.video else ()), video.bounds[-1]][1]
+        (enough,) = needs_of(source, stream_index=video.stream_index, marks=[second]).reaches
         if enough > upload.offset_bytes:
             return _look_again(claim, enough)
-    needs = needs_of(source, stream_index=index, marks=bounds)
+    needs = needs_of(source, stream_index=video.stream_index, marks=video.bounds)
     plan = plan.with_inits(encode.make_inits(source, plan=plan, work_dir=folder))
-    return _begin(claim, plan, needs)
+    return _begin(claim, plan, needs.reaches[1:], needs.starts[:-1])
 
 
-def _planned(inspection: Inspection) -> Plan:
-    """The plan, without rungs that a source of so few bits does not need.
+def _look_further(claim: Claim, upload: Upload, layout: Layout, folder: Path) -> None:
+    """Plan what has arrived, as far as nothing that follows can change it, and queue that."""
+    stored_bytes = upload.offset_bytes
+    source = store().path(part_key(upload.pk))
+    if layout == Layout.STREAM:
+        source = _remuxed_front(claim, source, stored_bytes, folder)
+    inspection = inspect(
+        source, limits=source_limits(), expected_bytes=upload.length_bytes, is_growing=True
+    )
+    plan, video = _planned(inspection)
+    work = EarlyWork.objects.filter(pk=claim.job.media_file_id).first()
+    known = Plan.from_json(work.document) if work and work.document else None
+    per_second = stored_bytes / max(plan.duration_seconds, 1.0)
+    enough = stored_bytes + round(max(stored_bytes * STEP, PIECE_SECONDS * per_second))
+    reaches, starts = _needs_of_certain(source, plan, video, layout, stored_bytes)
+    if known is not None and work is not None:
+        if not is_same_cut(known, plan, pieces=len(work.reaches)):
+            raise UnexpectedOutput("what has come since changes the plan")
+        plan = encoded_as(known, plan)
+    elif reaches:
+        plan = plan.with_inits(encode.make_inits(source, plan=plan, work_dir=folder))
+    if len(reaches) > (len(work.reaches) if work else 0):
+        return _begin(claim, plan, reaches, starts, look_again_bytes=enough)
+    return _look_again(claim, enough)
 
-    Of one with more bits, too little has arrived to look at its content.
+
+def _remuxed_front(claim: Claim, part: Path, stored_bytes: int, folder: Path) -> Path:
+    """What has arrived of a stream that can only be read from its beginning, kept for its pieces.
+
+    The bytes that are acknowledged, and no others: those may come once more.
+    """
+    front = make_excerpt(folder / "front.ts", source=part, spans=[(0, stored_bytes)])
+    made = encode.remux(front, work_dir=folder, on_progress=claim.check, background=True)
+    front.unlink()
+    claim.check()
+    with claim.recording():
+        if _lock(claim).state != "uploading":
+            raise LeaseLost
+        store().put_file(early_front_key(claim.job.media_file_id), made)
+    return store().path(early_front_key(claim.job.media_file_id))
+
+
+def _needs_of_certain(
+    source: Path, plan: Plan, video: VideoPlan, layout: Layout, stored_bytes: int
+) -> tuple[list[int], list[int]]:
+    """Reaches and starts of the pieces that are certain, and whose bytes are all acknowledged."""
+    count = certain_pieces(plan)
+    if layout == Layout.STREAM or not count:
+        return [stored_bytes] * count, [0] * count
+    bounds = video.bounds[: count + 1]
+    needs = needs_of(source, stream_index=video.stream_index, marks=bounds)
+    count = bisect_right(needs.reaches[1:], stored_bytes)
+    return needs.reaches[1 : count + 1], needs.starts[:count]
+
+
+def _planned(inspection: Inspection) -> tuple[Plan, VideoPlan]:
+    """The plan, without rungs that a source of so few bits does not need, and its picture.
+
+    Of one with more bits, too little has arrived to look at its content. Raises UnexpectedOutput
+    where there is nothing to encode.
     """
     plan, video = make_plan(inspection), inspection.probe.video
-    if video is None or not settings.LADDER_FOLLOWS_CONTENT:
-        return plan
-    return content.follow(plan, codec=video.codec, sample=None)
+    if video is not None and settings.LADDER_FOLLOWS_CONTENT:
+        plan = content.follow(plan, codec=video.codec, sample=None)
+    if plan.video is None or not encoded_rungs(plan):
+        raise UnexpectedOutput("there is nothing to encode")
+    return plan, plan.video
 
 
 def _look_again(claim: Claim, next_bytes: int) -> None:
@@ -109,17 +177,29 @@ def _look_again(claim: Claim, next_bytes: int) -> None:
         claim.finish()
 
 
-def _begin(claim: Claim, plan: Plan, needs: Needs) -> None:
+def _begin(
+    claim: Claim,
+    plan: Plan,
+    reaches: list[int],
+    starts: list[int],
+    *,
+    look_again_bytes: int | None = None,
+) -> None:
+    """Write the plan down; its pieces are queued when their bytes are there.
+
+    With `look_again_bytes` they all are, and the plan goes on when there are so many.
+    """
     with claim.recording():
         media_file = _lock(claim)
         if media_file.state == "uploading":
-            EarlyWork.objects.filter(pk=media_file.pk).update(
-                document=plan.to_json(),
-                reaches=needs.reaches[1:],
-                starts=needs.starts[:-1],
-                next_bytes=needs.reaches[1],
-            )
-            announce(media_file, early=MediaFile.Early.BEGUN)
+            work = EarlyWork.objects.get(pk=media_file.pk)
+            work.document, work.reaches, work.starts = plan.to_json(), reaches, starts
+            work.next_bytes = reaches[0]
+            work.save(update_fields=["document", "reaches", "starts", "next_bytes"])
+            if look_again_bytes is not None:
+                queue_pieces(work, media_file, reaches[-1], else_bytes=look_again_bytes)
+            if media_file.early != MediaFile.Early.BEGUN:
+                announce(media_file, early=MediaFile.Early.BEGUN)
         claim.finish()
 
 
@@ -160,12 +240,11 @@ def _encode(
     claim: Claim, plan: Plan, number: int, work: EarlyWork, folder: Path
 ) -> list[MadeSegment]:
     """Encode a piece from the growing file, or once more from where it is moved meanwhile."""
-    spans = [(0, work.reaches[0]), (work.starts[number], work.reaches[number])]
     while True:
         upload = Upload.objects.filter(media_file=work.pk, state="receiving").first()
         try:
             return encode.make_piece(
-                _readable(upload, folder, spans) if upload else _whole(claim),
+                _readable(upload, work, number, folder) if upload else _whole(claim),
                 plan=plan,
                 number=number,
                 rungs=encoded_rungs(plan),
@@ -182,11 +261,27 @@ def _whole(claim: Claim) -> Path:
     media_file = MediaFile.objects.filter(pk=claim.job.media_file_id).first()
     if media_file is None:
         raise LeaseLost
-    return source_path(media_file)
+    front = store().path(early_front_key(media_file.pk))
+    return front if front.exists() else source_path(media_file)
 
 
-def _readable(upload: Upload, folder: Path, spans: Sequence[Span]) -> Path:
-    """What FFmpeg can read of a growing file: the part itself, or a file with its end in place."""
+def _readable(upload: Upload, work: EarlyWork, number: int, folder: Path) -> Path:
+    """What FFmpeg can read piece `number` from, of a file that is still growing."""
+    part = store().path(part_key(upload.pk))
+    span = work.starts[number], work.reaches[number]
+    match front_of(part, stored_bytes=upload.offset_bytes).layout:
+        case Layout.STREAM:
+            return store().path(early_front_key(work.pk))
+        case Layout.CLUSTERS:
+            # Without their index at its end, FFmpeg would read all clusters before the piece.
+            head = 0, work.starts[0]
+            return make_excerpt(folder / "excerpt.mkv", source=part, spans=[head, span])
+        case _:
+            return _with_tail(upload, folder, [(0, work.reaches[0]), span])
+
+
+def _with_tail(upload: Upload, folder: Path, spans: Sequence[Span]) -> Path:
+    """The part itself, or a file of `spans` with the end in place that was sent ahead."""
     part = store().path(part_key(upload.pk))
     work = EarlyWork.objects.filter(pk=upload.media_file_id).first()
     if work is None or work.tail_bytes is None or upload.length_bytes is None:
@@ -217,9 +312,17 @@ def _mark(claim: Claim, plan: Plan, number: int, made: list[MadeSegment]) -> boo
     if media_file.state == "uploading":
         count = work.pieces.count() * len(encoded_rungs(plan))
         planned = sum(len(plan.segments(rung)) for rung in plan.rung_names)
+        planned = round(planned * _times_as_long(work, media_file))
         announce_progress(media_file, made=count, planned=planned)
     claim.finish()
     return True
+
+
+def _times_as_long(work: EarlyWork, media_file: MediaFile) -> float:
+    """How much longer the whole file is than what the plan knows of, by their bytes."""
+    length_bytes = Upload.objects.get(media_file=media_file).length_bytes or 0
+    reach: int = work.reaches[-1]
+    return max(length_bytes / reach, 1.0)
 
 
 def _hand_over(claim: Claim, made: list[MadeSegment]) -> None:

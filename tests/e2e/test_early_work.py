@@ -100,6 +100,29 @@ def test_a_file_with_its_index_at_the_end_is_encoded_when_that_is_sent_ahead(
     assert list((product.folder / "media" / "hls" / upload.video_id).glob("early")) == []
 
 
+@pytest.mark.parametrize("kind", ["fragments", "copied", "stream"])
+def test_a_file_without_an_index_is_encoded_while_it_arrives(
+    product: Product, clip: Path, kind: str
+) -> None:
+    source = clip.with_name({"fragments": "f.mp4", "copied": "c.mkv", "stream": "s.ts"}[kind])
+    fragmented = "-c copy -movflags +frag_keyframe+empty_moov+default_base_moof"
+    fit = "-vf scale=426:240 -c:v libx264 -preset ultrafast -g 20 -c:a copy"
+    words = {"fragments": fragmented, "copied": fit, "stream": "-c:v mpeg2video -r 25 -c:a mp2"}
+    command = [ffmpeg_binary(), "-v", "error", "-y", "-i", str(clip), *words[kind].split()]
+    subprocess.run([*command, str(source)], check=True)
+    token = product.sign_up()
+    upload = SlowUpload(product, source, token, seconds=8)
+    upload.send(until=0.6)
+    wait_for_progress(product, upload, percent=10)
+    upload.send(until=0.97)
+    wait_for_progress(product, upload, percent=30)
+    upload.send()
+    video = product.wait_for(upload.video_id, token, "completed", seconds=200)
+    rate = 25 if kind == "stream" else FRAMES_PER_SECOND
+    assert frames_of(product.url + video["playlist_url"]) == SECONDS * rate
+    assert list((product.folder / "media" / "hls" / upload.video_id).glob("early")) == []
+
+
 def test_a_server_that_is_killed_goes_on_where_it_was(product: Product, clip: Path) -> None:
     token = product.sign_up()
     upload = SlowUpload(product, clip, token, seconds=6)

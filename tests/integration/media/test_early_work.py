@@ -1,6 +1,5 @@
 """Encoding that begins while a file arrives, by the real jobs with the real FFmpeg."""
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,13 @@ from media.ffmpeg import encode
 from media.ffmpeg.errors import ToolFailed
 from media.jobs.claim import LeaseLost, claim_job
 from media.jobs.sweep import requeue_expired
-from media.models import EarlyPiece, EarlyWork, Job, MediaFile, Rendition, Segment, Upload
-from media.selectors import media_shapes
+from media.models import EarlyPiece, EarlyWork, Job, Rendition, Segment, Upload
 from media.services import adoption, arriving, deletion, encoding, upload_sweeps, uploads
-from media.services.adoption import is_same_cut
-from media.services.tails import expect_tail, keep_tail
-from media.services.uploads import claim_upload, create_upload, finish_upload, record_bytes
-from media.store import early_folder, hls_folder, part_key, store, tail_key
-from tests.factories.media import ffmpeg, make_clip, make_user, plan_clip, work_off
+from media.services.tails import expect_tail
+from media.services.uploads import claim_upload, finish_upload
+from media.store import early_folder, hls_folder, store, tail_key
+from tests.factories.arriving import Arriving
+from tests.factories.media import ffmpeg, make_clip, make_user, work_off
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,75 +52,6 @@ def phone(clip: Path, folder: Path) -> Path:
     """The same, with its index at the end."""
     ffmpeg("-i", str(clip), "-c", "copy", str(folder / "phone.mp4"))
     return folder / "phone.mp4"
-
-
-class Arriving:
-    """An upload of a clip, of which as much arrives as a test says."""
-
-    def __init__(self, clip: Path) -> None:
-        self.data = clip.read_bytes()
-        self.owner = make_user()
-        self.upload: Upload = create_upload(
-            actor=self.owner,
-            length_bytes=len(self.data),
-            metadata={"filename": clip.name},
-            header="",
-        )
-        assert self.upload.media_file_id is not None
-        self.media_id = self.upload.media_file_id
-
-    def arrive(self, part: float, data: bytes | None = None) -> None:
-        """So much of the file is there, and was looked at."""
-        self.upload.refresh_from_db()
-        to_bytes, start = int(part * len(self.data)), self.upload.offset_bytes
-        claim = claim_upload(actor=self.owner, upload_id=self.upload.pk, offset_bytes=start)
-        stored = store().open_part(part_key(self.upload.pk))
-        stored.write(start, [(data or self.data)[start:to_bytes]], until=claim.until)
-        stored.close()
-        record_bytes(claim, to_bytes=to_bytes, release=True)
-        arriving.look_around()
-
-    def send_tail(self, data: bytes | None = None) -> bytes:
-        """Send the index ahead, or something else in its place."""
-        start = self.data.rindex(b"moov") - 4
-        data = data or self.data[start:]
-        expected = expect_tail(
-            actor=self.owner, upload_id=self.upload.pk, offset_bytes=start, size_bytes=len(data)
-        )
-        if expected is not None:
-            with store().work_dir() as folder:
-                (folder / "tail").write_bytes(data)
-                keep_tail(expected, folder / "tail")
-        return data
-
-    def arrive_and_work(self, part: float) -> list[str]:
-        """The same, with all that can be done then; the kinds of jobs that were done."""
-        self.arrive(part)
-        done = work_off()
-        arriving.look_around()
-        return done + work_off()
-
-    def finish(self) -> None:
-        self.arrive(1)
-        finish_upload(upload_id=self.upload.pk)
-
-    @property
-    def media_file(self) -> MediaFile:
-        return MediaFile.objects.select_related("owner").get(pk=self.media_id)
-
-    @property
-    def shape(self) -> Any:
-        return media_shapes([self.media_file])[0]
-
-    @property
-    def pieces(self) -> list[int]:
-        return sorted(
-            EarlyPiece.objects.filter(work=self.media_id).values_list("number", flat=True)
-        )
-
-    @property
-    def early_files(self) -> list[Path]:
-        return list(store().path(early_folder(self.media_id)).rglob("*.m4s"))
 
 
 # --- While it arrives ---------------------------------------------------------------------------
@@ -173,8 +102,8 @@ def test_an_index_at_the_end_is_said(phone: Path) -> None:
 
 
 def test_another_container_is_encoded_later(clip: Path, folder: Path) -> None:
-    ffmpeg("-i", str(clip), "-c", "copy", str(folder / "clip.mkv"))
-    film = Arriving(folder / "clip.mkv")
+    ffmpeg("-i", str(clip), "-c", "copy", str(folder / "clip.avi"))
+    film = Arriving(folder / "clip.avi")
     assert film.arrive_and_work(0.6) == []
     assert film.shape["early"] == "later"
 
@@ -389,30 +318,13 @@ def test_another_plan_of_the_whole_file_throws_all_of_it_away(
 ) -> None:
     film = Arriving(clip)
     film.arrive_and_work(0.9)
-    monkeypatch.setattr(adoption, "is_same_cut", lambda *_: False)
+    monkeypatch.setattr(adoption, "is_same_cut", lambda *_, **__: False)
     film.finish()
     kinds = work_off()
     assert kinds.count(Job.Kind.LADDER) + kinds.count(Job.Kind.LEAD) == 3
     assert film.shape["status"] == "completed"
     assert film.early_files == []
     assert not EarlyWork.objects.exists()
-
-
-def test_pictures_that_turn_out_not_to_be_fit_change_the_plan(fit: Path, folder: Path) -> None:
-    plan = plan_clip(fit, folder).plan
-    assert plan.video is not None
-    assert is_same_cut(plan, plan)
-    encoded = tuple(replace(rung, is_copy=False) for rung in plan.video.rungs)
-    assert not is_same_cut(plan, replace(plan, video=replace(plan.video, rungs=encoded)))
-    moved = (plan.video.bounds[0] + 1, *plan.video.bounds[1:])
-    assert not is_same_cut(plan, replace(plan, video=replace(plan.video, bounds=moved)))
-
-
-def test_how_rungs_are_encoded_is_no_other_cut(clip: Path, folder: Path) -> None:
-    plan = plan_clip(clip, folder).plan
-    assert plan.video is not None
-    finer = tuple(replace(rung, crf=1.0, init=b"") for rung in plan.video.rungs)
-    assert is_same_cut(plan, replace(plan, video=replace(plan.video, rungs=finer)))
 
 
 def test_whether_pictures_are_fit_is_known_from_the_second_keyframe_on(folder: Path) -> None:

@@ -46,14 +46,20 @@ def test_bytes_that_are_not_acknowledged_are_not_read(tmp_path: Path) -> None:
         (FTYP + box(b"wide") + box(b"mdat", bytes(30)), Layout.INDEX_LAST),
         (FTYP + struct.pack(">I4sQ", 1, b"mdat", 1 << 33), Layout.INDEX_LAST),
         (FTYP + struct.pack(">I4sQ", 0, b"mdat", 0), Layout.INDEX_LAST),
-        (FTYP + box(b"moov", box(b"mvhd", bytes(50)) + box(b"mvex")) + FTYP, Layout.OTHER),
-        (b"\x1a\x45\xdf\xa3" + bytes(40), Layout.OTHER),
-        (b"G" + bytes(187), Layout.OTHER),
+        (FTYP + box(b"moov", box(b"mvhd", bytes(50)) + box(b"mvex")) + FTYP, Layout.FRAGMENTS),
+        (b"\x1a\x45\xdf\xa3" + bytes(40), Layout.CLUSTERS),
+        ((b"G" + bytes(187)) * 4, Layout.STREAM),
+        ((bytes(4) + b"G" + bytes(187)) * 3, Layout.STREAM),
+        (b"G" + bytes(187), Layout.UNKNOWN),
+        (b"GIF89a" + bytes(1000), Layout.OTHER),
         (FTYP + struct.pack(">I4sQ", 1, b"moov", 1 << 40), Layout.OTHER),
         (FTYP + struct.pack(">I4s", 3, b"moov") + bytes(30), Layout.OTHER),
         (FTYP + box(b"free") * 200, Layout.OTHER),
     ],
-    ids=["last", "last-64", "to-the-end", "fragments", "mkv", "ts", "huge", "tiny", "boxes"],
+    ids=[
+        *("last", "last-64", "to-the-end", "fragments", "mkv", "ts", "ts-192", "ts-or-not", "gif"),
+        *("huge", "tiny", "boxes"),
+    ],
 )
 def test_the_layout_is_known_by_the_heads_of_boxes(
     tmp_path: Path, data: bytes, layout: Layout
