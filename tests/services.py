@@ -29,7 +29,9 @@ PACKAGES = {
     "node": "nodejs",
     "bwrap": "bubblewrap",
 }
-PYTEST = [sys.executable, "-m", "pytest", "--dist", "loadfile", "--reruns", "1"]
+#: Whole files in the order of their folders, so that the slow ones do not come last.
+PYTEST = [sys.executable, "-m", "pytest", "--dist", "loadfile", "--no-loadscope-reorder"]
+PYTEST += ["--reruns", "1"]
 #: What runs side by side: most tests wait more than they compute, but browsers compute.
 PROCESSES = {"not browser": "3", "browser": "2"}
 #: pytest's exit code when nothing was selected.
