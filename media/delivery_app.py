@@ -26,6 +26,7 @@ from core.problems import InternalError, MethodNotAllowed
 from media import playlists, streams
 from media.delivery.answers import (
     METHODS,
+    Answering,
     Kind,
     answer_object,
     answer_options,
@@ -106,18 +107,12 @@ class Delivery:
             return await answer_options(send)
         if scope["method"] not in ("GET", "HEAD"):
             return await answer_problem(scope, send, MethodNotAllowed(), Allow=METHODS)
-        started = False
-
-        async def noting_send(message: dict[str, object]) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
+        answering = Answering(send)
         try:
-            await self._answer(scope, receive, noting_send)
+            await self._answer(scope, receive, answering)
         except Exception as error:
             # The last line of an edge: a client gets a problem document, the log gets the rest.
-            if started:
+            if answering.has_begun:
                 raise
             await answer_problem(scope, send, _as_app_error(error))
 

@@ -24,7 +24,7 @@ from django.conf import settings
 from core.errors import AppError, Gone, Invalid, NotFound, TooLarge, TooMany
 from core.logging import Receive, Scope, Send
 from core.problems import InternalError, MethodNotAllowed, problem_bytes
-from media.delivery.answers import Kind, answer, answer_object
+from media.delivery.answers import Answering, Kind, answer, answer_object
 from media.ffmpeg.errors import UnreadableMedia
 from media.models import Server
 from media.services import remote_calls, remote_reports, remote_work
@@ -69,20 +69,14 @@ class WorkerApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; what goes wrong before the first byte becomes a problem document."""
-        started = False
-
-        async def noting_send(message: dict[str, object]) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
+        answering = Answering(send)
         try:
-            await self._answer(scope, receive, noting_send)
+            await self._answer(scope, receive, answering)
         except ClientGone:
             return
         except Exception as error:
             # The last line of an edge: a worker gets a problem document, the log gets the rest.
-            if started:
+            if answering.has_begun:
                 raise
             await _answer_problem(scope, send, _as_app_error(error))
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from core.errors import AppError
 from core.logging import Scope, Send
@@ -40,6 +40,19 @@ class Kind:
 def header(scope: Scope, name: bytes) -> str:
     """The value of a request header, or an empty string."""
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+class Answering:
+    """A `send` that knows whether an answer has begun; then no problem document can follow."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_begun = False
+
+    async def __call__(self, message: dict[str, Any]) -> None:
+        """Hand a message on."""
+        self.has_begun = True
+        await self._send(message)
 
 
 async def answer(

@@ -92,15 +92,7 @@ def variant(
 
     Without `init_uri` the segments need none.
     """
-    target = max((_round(seconds) for seconds in durations_seconds), default=1)
-    lines = [
-        "#EXTM3U",
-        "#EXT-X-VERSION:7",
-        f"#EXT-X-TARGETDURATION:{max(target, 1)}",
-        "#EXT-X-MEDIA-SEQUENCE:0",
-        "#EXT-X-PLAYLIST-TYPE:VOD",
-        "#EXT-X-INDEPENDENT-SEGMENTS",
-    ]
+    lines = [*_media_head(durations_seconds), "#EXT-X-INDEPENDENT-SEGMENTS"]
     if init_uri is not None:
         lines.append(f'#EXT-X-MAP:URI="{_quoted(init_uri)}"')
     for number, seconds in enumerate(durations_seconds):
@@ -116,13 +108,8 @@ def i_frames_only(
     segment_uri: str = "{number}.m4s",
 ) -> str:
     """The list of the first pictures of all segments (RFC 8216, 4.3.3.6), as ranges of them."""
-    target = max((_round(seconds) for seconds in durations_seconds), default=1)
     lines = [
-        "#EXTM3U",
-        "#EXT-X-VERSION:7",
-        f"#EXT-X-TARGETDURATION:{max(target, 1)}",
-        "#EXT-X-MEDIA-SEQUENCE:0",
-        "#EXT-X-PLAYLIST-TYPE:VOD",
+        *_media_head(durations_seconds),
         "#EXT-X-I-FRAMES-ONLY",
         f'#EXT-X-MAP:URI="{_quoted(init_uri)}"',
     ]
@@ -131,6 +118,18 @@ def i_frames_only(
         lines += [f"#EXTINF:{seconds:.6f},", f"#EXT-X-BYTERANGE:{size_bytes}@0"]
         lines.append(segment_uri.format(number=number))
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
+def _media_head(durations_seconds: Sequence[float]) -> list[str]:
+    """What the playlist of every rendition begins with."""
+    target = max((_round(seconds) for seconds in durations_seconds), default=1)
+    return [
+        "#EXTM3U",
+        "#EXT-X-VERSION:7",
+        f"#EXT-X-TARGETDURATION:{max(target, 1)}",
+        "#EXT-X-MEDIA-SEQUENCE:0",
+        "#EXT-X-PLAYLIST-TYPE:VOD",
+    ]
 
 
 def _i_frames(pictures: IFrameRendition) -> str:
