@@ -7,10 +7,12 @@ put into the queue before its bytes are there, so no slot ever waits for bytes.
 import logging
 import uuid
 from bisect import bisect_right
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 
 from media.ffmpeg.front import Front, Layout, front_of
 from media.jobs.queue import Spec, cancel, enqueue, enqueue_many
@@ -24,6 +26,8 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 #: Rows that one look takes; the next one sees the rest.
 LOOK_ROWS = 200
+#: What arrives within so many seconds gains nothing, and would wait for a processor behind a look.
+QUICK_SECONDS = 2.0
 #: So much of what follows an index has to be there before it is worth looking at a picture.
 FIRST_BYTES = 512 * 1024
 
@@ -35,7 +39,10 @@ def look_around() -> None:
     arriving = Upload.objects.filter(state="receiving", media_file__state="uploading")
     # Of files whose length is not told yet nobody can say whether their index is right.
     new = arriving.filter(
-        offset_bytes__gt=0, length_bytes__isnull=False, media_file__early_work=None
+        offset_bytes__gt=0,
+        length_bytes__isnull=False,
+        media_file__early_work=None,
+        created_at__lte=timezone.now() - timedelta(seconds=QUICK_SECONDS),
     )
     for upload in new[:LOOK_ROWS]:
         _go_on(upload)

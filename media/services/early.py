@@ -58,9 +58,12 @@ def perform(claim: Claim) -> None:
     except (FFmpegError, FileNotFoundError, EOFError) as error:
         if Job.objects.filter(pk=claim.job.pk).exclude(kind=Job.Kind.EARLY).exists():
             raise  # The last byte has come meanwhile: it is a job like any other now.
-        logger.warning("no early work", exc_info=error, extra={"job": str(claim.job.pk)})
         with claim.recording():
-            give_up(_lock(claim), MediaFile.Early.LATER)
+            media_file = _lock(claim)
+            # Else it has arrived meanwhile, and what was looked at is not there any more.
+            if media_file.state == "uploading":
+                logger.warning("no early work", exc_info=error, extra={"job": str(claim.job.pk)})
+                give_up(media_file, MediaFile.Early.LATER)
             claim.finish()
 
 

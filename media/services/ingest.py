@@ -6,7 +6,10 @@ sound side by side, before it hands the rest over to other jobs.
 
 import logging
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -160,20 +163,26 @@ def _is_playing(claim: Claim) -> bool:
 
 
 def _plan(claim: Claim, inspection: Inspection, kept: Kept, folder: Path) -> Work:
-    """Fix the plan, and with it every address that playlists will name."""
-    media_id, plan = claim.job.media_file_id, kept.plan
-    if not kept.is_early:
-        plan = _follow_content(claim, inspection, plan)
-    inits = encode.make_inits(source_path(claim.job.media_file), plan=plan, work_dir=folder)
+    """Fix the plan, and with it every address that playlists will name.
+
+    Which rungs the content needs is found out while the inits of all are made.
+    """
+    media_id, plan, source = claim.job.media_file_id, kept.plan, source_path(claim.job.media_file)
+    with ThreadPoolExecutor(1, thread_name_prefix="content") as beside:
+        # What this thread is told, that the work is not wanted any more, reaches the other so.
+        follow = partial(copy_context().run, _follow_content, source, inspection, plan)
+        followed = None if kept.is_early else beside.submit(follow)
+        inits = encode.make_inits(source, plan=plan, work_dir=folder)
+        plan = followed.result() if followed else plan
     plan = plan.with_inits(inits)
     claim.check()
-    for rung, made in inits.items():
-        store().put_file(init_key(media_id, kept.number, rung), made)
+    for rung in plan.rung_names:
+        store().put_file(init_key(media_id, kept.number, rung), inits[rung])
     _record_plan(claim, inspection, plan, kept)
     return load_work(claim)
 
 
-def _follow_content(claim: Claim, inspection: Inspection, plan: Plan) -> Plan:
+def _follow_content(source: Path, inspection: Inspection, plan: Plan) -> Plan:
     """The plan without the rungs that this content does not need.
 
     It is looked at while the beginning is encoded already; the rung of that stays as it is.
@@ -182,7 +191,7 @@ def _follow_content(claim: Claim, inspection: Inspection, plan: Plan) -> Plan:
     if video is None or not settings.LADDER_FOLLOWS_CONTENT:
         return plan
     try:
-        sample = content.sample(source_path(claim.job.media_file), plan=plan, inspection=inspection)
+        sample = content.sample(source, plan=plan, inspection=inspection)
     except FFmpegError as error:
         logger.warning("no look at the content", extra={"reason": str(error)})
         return plan

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def small_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arriving, "FIRST_BYTES", 16 * 1024)
+    monkeypatch.setattr(arriving, "QUICK_SECONDS", 0)
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +116,16 @@ def test_sound_alone_is_encoded_later(folder: Path) -> None:
     assert film.arrive_and_work(0.6) == [Job.Kind.EARLY]
     assert film.shape["early"] == "later"
     assert film.shape["error"] is None
+
+
+def test_what_arrives_at_once_is_left_alone(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arriving, "QUICK_SECONDS", 60)
+    film = Arriving(clip)
+    assert film.arrive_and_work(0.9) == []
+    assert film.shape["early"] is None
+    Upload.objects.update(created_at=timezone.now() - timedelta(seconds=61))
+    film.arrive_and_work(0.95)
+    assert film.shape["early"] == "begun"
 
 
 def test_it_can_be_switched_off(clip: Path, settings: Settings) -> None:

@@ -23,6 +23,7 @@ KINDS = ["fragments", "mkv", "ts", "copied"]
 @pytest.fixture(autouse=True)
 def small_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arriving, "FIRST_BYTES", 16 * 1024)
+    monkeypatch.setattr(arriving, "QUICK_SECONDS", 0)
 
 
 @pytest.fixture(scope="module")
