@@ -22,6 +22,7 @@ def test_a_video_whose_page_was_closed_can_be_posted_later(
 ) -> None:
     clip = make_clip("left-alone.mp4", seconds=4, size="640x360", kbps=1000)
     ana = visit().join()
+    title = f"Left alone by {ana.name}"
     upload(ana, clip)
     row = ana.row("left-alone.mp4")
     row.get_by_label("Title").focus()  # Somebody who still writes is waited for.
@@ -31,19 +32,19 @@ def test_a_video_whose_page_was_closed_can_be_posted_later(
     ana.page.get_by_role("button", name="Edit left-alone").click()
     expect(dialog(ana).get_by_label("Title")).to_be_focused()
     assert ana.violations() == []
-    dialog(ana).get_by_label("Title").fill("Left alone, found again")
+    dialog(ana).get_by_label("Title").fill(title)
     dialog(ana).get_by_label("Who can see it").select_option("Everyone")
     dialog(ana).get_by_label("Post it").check()
     dialog(ana).get_by_label("Caption").fill("Better late than never")
     dialog(ana).get_by_role("button", name="Save and post").click()
     expect(dialog(ana)).to_have_count(0)
-    expect(ana.page.get_by_role("button", name="Edit Left alone, found again")).to_be_focused()
+    expect(ana.page.get_by_role("button", name=f"Edit {title}")).to_be_focused()
     assert "left-alone.mp4" in everybodys_videos(live_product)
     guest = visit()
     guest.page.goto("/")
-    expect(guest.page.get_by_role("heading", name="Left alone, found again")).to_be_visible()
+    expect(guest.page.get_by_role("heading", name=title)).to_be_visible()
     # It is in a post now, so that is not offered again.
-    ana.page.get_by_role("button", name="Edit Left alone").click()
+    ana.page.get_by_role("button", name=f"Edit {title}").click()
     expect(dialog(ana).get_by_label("Post it")).to_have_count(0)
     ana.page.keyboard.press("Escape")
     expect(dialog(ana)).to_have_count(0)
