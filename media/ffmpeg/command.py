@@ -69,7 +69,9 @@ def piece_command(
     video = _video(plan)
     seek = seek_arguments(video, video.bounds[number]) if number else []
     start, end = video.bounds[number], video.bounds[number + 1]
-    graph = f"[0:{video.stream_index}]{_picked(video, start, end)}{_prepared(video)}"
+    # Before scaling, which would run ahead of the outputs by a dozen frames.
+    few = f",trim=end_frame={frames}" if frames else ""
+    graph = f"[0:{video.stream_index}]{_picked(video, start, end)}{few}{_prepared(video)}"
     return [
         *_beginning(ffmpeg, source, *seek),
         *_filter_threads(video),
