@@ -45,16 +45,26 @@ def overseer(live_product: Product) -> dict[str, str]:
     return {"login": account["username"], "password": account["password"]}
 
 
+@pytest.fixture(scope="session")
+def end_all_work(live_product: Product, overseer: dict[str, str]) -> Callable[[], None]:
+    """Cancel every job of the live product that waits or runs."""
+
+    def end() -> None:
+        token = live_product.call("POST", "/api/login/", overseer)["access"]
+        for state in ("queued", "running"):
+            page = live_product.call("GET", f"/api/jobs/?state={state}&limit=100", token=token)
+            for job in page["results"]:
+                with contextlib.suppress(HTTPError):  # Ended with another one of the same video.
+                    live_product.call("POST", f"/api/jobs/{job['id']}/cancel/", {}, token)
+
+    return end
+
+
 @pytest.fixture(scope="module", autouse=True)
-def no_work_is_left(live_product: Product, overseer: dict[str, str]) -> Iterator[None]:
-    """Cancel what nobody looks at any more: the next file's videos would have to wait for it."""
+def no_work_is_left(end_all_work: Callable[[], None]) -> Iterator[None]:
+    """What nobody looks at any more is ended: the next file's videos would have to wait for it."""
     yield
-    token = live_product.call("POST", "/api/login/", overseer)["access"]
-    for state in ("queued", "running"):
-        page = live_product.call("GET", f"/api/jobs/?state={state}&limit=100", token=token)
-        for job in page["results"]:
-            with contextlib.suppress(HTTPError):  # Ended with another one of the same video.
-                live_product.call("POST", f"/api/jobs/{job['id']}/cancel/", {}, token)
+    end_all_work()
 
 
 @pytest.fixture(scope="session")
