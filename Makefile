@@ -48,7 +48,7 @@ demo: setup ## Fill a fresh instance with people, posts and clips
 # --- Tests and checks ----------------------------------------------------------------------------
 
 test: $(VENV)/tools ## The tests, on the embedded stack
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 1 -m "not full and not browser and not matrix and not hostile"
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --reruns 1 -m "not full and not browser and not matrix and not hostile"
 
 test-full: $(VENV)/tools setup ## All tests, on PostgreSQL, Redis and Chromium (installed if missing)
 	$(BIN)/python -m tests.services test

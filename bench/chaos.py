@@ -39,7 +39,7 @@ from core.server.supervisor import PARENT
 
 if TYPE_CHECKING:
     from media.jobs.claim import Claim
-    from media.models import Job
+    from media.models import MediaFile
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINES = ("background_tasks", "celery")
@@ -64,7 +64,7 @@ def perform(claim: "Claim") -> None:
 
     # Encoders stand back behind everything else that runs here; for this, they need not.
     for module in (run, child_process):
-        setattr(module, "yield_to_others", lambda pid: None)  # noqa: B010 # mypy is told nothing
+        setattr(module, "yield_to_others", lambda pid, nice: None)  # noqa: B010 # mypy is told nothing
     with Path(os.environ["CHAOS_LEDGER"]).open("a") as ledger:
         ledger.write(f"{claim.job.pk} {claim.token} {time.time()}\n")
     if claim.job.media_file.filename == POISON:
@@ -75,11 +75,11 @@ def perform(claim: "Claim") -> None:
     recording = claim.recording
 
     @contextmanager
-    def signed() -> Iterator["Job"]:
+    def signed() -> Iterator["MediaFile"]:
         """So that the triggers know who marks."""
-        with recording() as job, connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('chaos.job', %s, true)", [str(job)])
-            yield job
+        with recording() as media_file, connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('chaos.job', %s, true)", [str(claim.job)])
+            yield media_file
 
     setattr(claim, "recording", signed)  # noqa: B010 # mypy forbids it otherwise
     encoding.perform(claim)

@@ -1,9 +1,9 @@
 """How soon a client holds the first segments of a video, through the running product.
 
 Starts `manage.py serve` with a folder of its own, uploads a minute and twenty minutes by tus, and
-asks like a player: the video until it has a playlist, the playlists, then picture and sound side by
-side. The clips are turned upside down by their metadata, as a phone may do, so that they have to be
-encoded.
+asks like the page of a video: the socket tells of a playlist, then come the playlists, then picture
+and sound side by side. The clips are turned upside down by their metadata, as a phone may do, so
+that they have to be encoded.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
+
+from websockets.sync.client import connect
 
 from bench.clip import bench_clip
 from media.ffmpeg.binary import ffmpeg_binary
@@ -55,15 +57,18 @@ class Viewer:
         self.local = threading.local()
 
     def watch(self, video_id: str) -> tuple[Variant, Variant]:
-        """Picture and sound, as soon as the video has a playlist."""
-        until = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            video = json.loads(self.get(f"/api/videos/{video_id}/"))
-            if video["playlist_url"]:
-                return self.variants(video["playlist_url"])
-            if video["error"] or time.monotonic() > until:
-                raise SystemExit(f"no playlist: {video}\n{self.product.log()[-3000:]}")
-            time.sleep(_POLL_SECONDS)
+        """Picture and sound, as soon as the socket tells of a playlist."""
+        address = f"ws://127.0.0.1:{self.product.port}/ws/"
+        with connect(address, additional_headers={"Authorization": f"Bearer {self.token}"}) as line:
+            line.send(json.dumps({"type": "subscribe", "topic": f"media:{video_id}", "ref": "1"}))
+            while True:
+                frame = json.loads(line.recv(timeout=_PATIENCE_SECONDS))
+                told = [frame] if frame["type"] == "snapshot" else frame.get("messages", [])
+                for video in (message["data"] for message in told):
+                    if video.get("error"):
+                        raise SystemExit(f"no playlist: {video}\n{self.product.log()[-3000:]}")
+                    if video.get("playlist_url"):
+                        return self.variants(video["playlist_url"])
 
     def variants(self, url: str) -> tuple[Variant, Variant]:
         """The first picture that the multivariant playlist names, and its sound."""

@@ -33,7 +33,7 @@ PACKAGES = {
 PYTEST = [sys.executable, "-m", "pytest", "--dist", "loadfile", "--no-loadscope-reorder"]
 PYTEST += ["--reruns", "1"]
 #: What runs side by side: most tests wait more than they compute, but browsers compute.
-PROCESSES = {"not browser": "3", "browser": "2"}
+PROCESSES = {"not browser": "4", "browser": "2"}
 #: pytest's exit code when nothing was selected.
 NO_TESTS = 5
 

@@ -1,8 +1,8 @@
-"""Ask a child process to read media, and have one waiting so that the next answer comes sooner.
+"""Ask a child process to read media, and have some waiting so that answers come sooner.
 
-Importing PyAV takes a tenth of a second. A worker that calls `keep_warm` always has one child
-that has done so already. Each child serves one request and ends: nothing is carried over from
-one file to the next.
+Importing PyAV takes a tenth of a second. A worker that calls `keep_warm` has children that have
+done so already: as many as a new video asks for before it can be played. Each child serves one
+request and ends: nothing is carried over from one file to the next.
 """
 
 from __future__ import annotations
@@ -38,9 +38,15 @@ _MOST_LINE_BYTES = 1 << 20
 _MOST_PAYLOAD_BYTES = 512 << 20
 _ROOT = Path(__file__).resolve().parents[2]
 
+#: One looks at the source, one copies its sound, one samples its content.
+_SPARES = 3
+#: So long after the last request others are started, when nobody waits for the processors.
+_REFILL_SECONDS = 2.0
+
 _lock = threading.Lock()
 _is_kept_warm = False
-_spare: _Child | None = None
+_spares: list[_Child] = []
+_refill: threading.Timer | None = None
 
 
 @dataclass(frozen=True)
@@ -52,22 +58,21 @@ class _Child:
 
 
 def keep_warm() -> None:
-    """From now on, have a child ready before it is asked for. For workers; not for tests."""
+    """From now on, have children ready before they are asked for. For workers; not for tests."""
     global _is_kept_warm
     if sandbox.is_used():
         logger.info("media processes run in bubblewrap")
     else:
         logger.info("media processes run without a sandbox", extra={"reason": sandbox.why_not()})
     _is_kept_warm = True
-    _prepare_spare()
+    _fill()
 
 
 def let_go() -> None:
-    """End the waiting child, and have none from now on."""
+    """End the waiting children, and have none from now on."""
     global _is_kept_warm
     _is_kept_warm = False
-    spare = _take_spare()
-    if spare:
+    while spare := _take_spare():
         _end(spare)
 
 
@@ -76,15 +81,15 @@ def ask(
     *,
     watch: Watch,
     on_message: Callable[[dict[str, Any], bytes], bool],
-    background: bool = False,
+    nice: int = 0,
 ) -> Ran:
     """Have a child do `request`. `on_message` gets each answer; False ends the child.
 
     Raises UnreadableMedia if the file is the reason, ToolFailed if it is not.
     """
     child = _take_spare() or _start_child()
-    if background:
-        yield_to_others(child.process.pid)
+    if nice:
+        yield_to_others(child.process.pid, nice)
     reader = _Reader(on_message)
     try:
         try:
@@ -92,12 +97,10 @@ def ask(
         except OSError:
             _end(child)
             raise
-        ran = supervise(child.process, watch=watch, on_output=reader.feed)
+        return supervise(child.process, watch=watch, on_output=reader.feed)
     finally:
         child.input.close()
-        if _is_kept_warm:
-            _prepare_spare()
-    return ran
+        _fill_later()
 
 
 class _Reader:
@@ -159,23 +162,43 @@ def _write_request(to: socket.socket, request: Mapping[str, Any]) -> None:
         to.sendall(line)
 
 
-def _prepare_spare() -> None:
-    global _spare
+def _fill_later() -> None:
+    """Start what is missing when nobody has asked for a while."""
+    global _refill
     with _lock:
-        if _spare is None or _spare.process.poll() is not None:
-            if _spare is not None:
-                _end(_spare)
-            _spare = _start_child()
+        if _refill is not None:
+            _refill.cancel()
+        if _is_kept_warm:
+            _refill = threading.Timer(_REFILL_SECONDS, _fill)
+            _refill.daemon = True
+            _refill.start()
+
+
+def _fill() -> None:
+    """Start what is missing. Whoever asks meanwhile does not wait for it."""
+    while True:
+        with _lock:
+            if not _has_room():
+                return
+        child = _start_child()
+        with _lock:
+            if _has_room():
+                _spares.append(child)
+                continue
+        _end(child)
+
+
+def _has_room() -> bool:
+    return _is_kept_warm and len(_spares) < _SPARES
 
 
 def _take_spare() -> _Child | None:
-    global _spare
-    with _lock:
-        spare, _spare = _spare, None
-    if spare is not None and spare.process.poll() is not None:
+    while True:
+        with _lock:
+            spare = _spares.pop(0) if _spares else None
+        if spare is None or spare.process.poll() is None:
+            return spare
         _end(spare)
-        return None
-    return spare
 
 
 def _start_child() -> _Child:

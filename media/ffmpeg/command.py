@@ -73,7 +73,8 @@ def piece_command(
     few = f",trim=end_frame={frames}" if frames else ""
     graph = f"[0:{video.stream_index}]{_picked(video, start, end)}{few}{_prepared(video)}"
     return [
-        *_beginning(ffmpeg, source, *seek),
+        # A decoder with threads reads ahead, in vain if few frames are wanted.
+        *_beginning(ffmpeg, source, *(("-threads", "1") if frames else ()), *seek),
         *_filter_threads(video),
         "-filter_complex",
         graph + cascade(video, rungs),

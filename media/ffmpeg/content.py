@@ -35,7 +35,7 @@ SMALL_SHORT_SIDE_PX = 360
 SHORTEST_SECONDS = 12.0
 
 _FRAMES = 4
-_MOST_PLACES = 6
+_PLACES = 4
 #: With fewer places than that, too little of a source is seen to judge it.
 _LEAST_PLACES = 3
 _TIMEOUT_SECONDS = 10.0
@@ -89,10 +89,11 @@ def places_to_sample(plan: Plan, inspection: Inspection) -> tuple[int, ...]:
     is_cheap = _need_kbps(video, video.rungs[0], facts.codec, None) <= ENOUGH_KBPS
     if is_cheap or plan.duration_seconds < SHORTEST_SECONDS:
         return ()
-    count, half = len(video.sizes), _MOST_PLACES // 2
     rates = _source_kbps(video)
-    heaviest = sorted(range(count), key=lambda n: (-rates[n], n))[:half]
-    spread = [count * (2 * n + 1) // (2 * half) for n in range(half)]
+    by_rate = sorted(range(len(rates)), key=lambda n: (-rates[n], n))
+    heaviest, others = by_rate[: _PLACES // 2], sorted(by_rate[_PLACES // 2 :])
+    half = _PLACES - len(heaviest)
+    spread = [others[len(others) * (2 * n + 1) // (2 * half)] for n in range(half) if others]
     at = (bisect_right(timeline.keys, video.bounds[n]) - 1 for n in (*heaviest, *spread))
     keys = sorted({timeline.keys[n] for n in at if n >= 0})
     return tuple(keys) if len(keys) >= _LEAST_PLACES else ()

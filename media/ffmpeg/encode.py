@@ -4,8 +4,8 @@ Every function writes finished files into `work_dir`, a private folder of the ca
 what it made. Nothing is published here. All of them raise FFmpegError or one of its kinds; an
 exception from a callback ends the processes and propagates, which is how a caller cancels.
 
-`background` puts the processes below everything else on the machine (the ladder); without it they
-run at normal priority (what a viewer waits for).
+`nice` is how far the processes stand back for others: not at all (0, what a viewer waits for) to
+below everything else on the machine (BACKGROUND, the ladder).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from media.ffmpeg.child_process import ask
 from media.ffmpeg.errors import DamagedPiece, ToolFailed, UnexpectedOutput
 from media.ffmpeg.limits import Limits
 from media.ffmpeg.plan import AUDIO, VIDEO_TIMESCALE, Plan, PlannedRung, VideoPlan
-from media.ffmpeg.run import Watch, run
+from media.ffmpeg.run import BACKGROUND, Watch, run
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def make_piece(
     rungs: Sequence[str],
     work_dir: Path,
     on_progress: Callable[[float], None] = ignore_progress,
-    background: bool = True,
+    nice: int = BACKGROUND,
     tolerate_damage: bool = False,
 ) -> list[MadeSegment]:
     """Encode piece `number` for all `rungs` with one decode: {rung}-{number}.m4s in `work_dir`.
@@ -89,7 +89,7 @@ def make_piece(
             argv,
             timeout_seconds=max(duration * _SLOWEST, _LEAST_TIMEOUT_SECONDS),
             on_progress=tell,
-            background=background,
+            nice=nice,
             limits=Limits(file_bytes=_MOST_SEGMENT_BYTES),
         )
 
@@ -120,7 +120,7 @@ def copy_pieces(
     on_segment: Callable[[MadeSegment], bool],
     first: int = 0,
     last: int | None = None,
-    background: bool = False,
+    nice: int = 0,
 ) -> int:
     """Copy pieces `first` to `last` (inclusive; all that follow by default) of the copied rung.
 
@@ -141,7 +141,7 @@ def copy_pieces(
         "first": first,
         "last": plan.piece_count - 1 if last is None else last,
     }
-    return _copy(source, plan, request, work_dir, on_segment, background)
+    return _copy(source, plan, request, work_dir, on_segment, nice)
 
 
 def make_audio(
@@ -152,7 +152,7 @@ def make_audio(
     on_segment: Callable[[MadeSegment], bool],
     first: int = 0,
     last: int | None = None,
-    background: bool = False,
+    nice: int = 0,
 ) -> int:
     """Copy or encode, as planned, the audio segments `first` to `last` (inclusive).
 
@@ -174,7 +174,7 @@ def make_audio(
             "first": first,
             "last": final,
         }
-        return _copy(source, plan, request, work_dir, on_segment, background)
+        return _copy(source, plan, request, work_dir, on_segment, nice)
 
     def announce(number: int, path: Path, frames: int) -> bool:
         return on_segment(_made(plan, AUDIO, number, path, frames))
@@ -185,7 +185,7 @@ def make_audio(
         command.audio_command(ffmpeg_binary(), plan, first=first, last=last, source=source),
         timeout_seconds=max(seconds * 4, _LEAST_TIMEOUT_SECONDS),
         on_output=segmenter.feed,
-        background=background,
+        nice=nice,
     )
     if not segmenter.was_stopped and segmenter.next_number <= final:
         raise UnexpectedOutput(f"the sound ended before segment {segmenter.next_number}")
@@ -238,7 +238,7 @@ def make_subtitles(
             argv,
             timeout_seconds=_LEAST_TIMEOUT_SECONDS,
             on_progress=on_progress,
-            background=True,
+            nice=BACKGROUND,
             limits=Limits(file_bytes=_MOST_SUBTITLE_BYTES),
         )
     except ToolFailed as error:
@@ -254,7 +254,7 @@ def remux(
     *,
     work_dir: Path,
     on_progress: Callable[[float], None] = ignore_progress,
-    background: bool = False,
+    nice: int = 0,
 ) -> Path:
     """Copy the packets of a source that cannot be sought exactly into a Matroska file.
 
@@ -266,7 +266,7 @@ def remux(
         command.remux_command(ffmpeg_binary(), source=source, out=path),
         timeout_seconds=4 * 3600,
         on_progress=on_progress,
-        background=background,
+        nice=nice,
         limits=Limits(file_bytes=most_bytes),
     )
     if not outputs.is_there(path, most_bytes=most_bytes):
@@ -280,7 +280,7 @@ def _copy(
     request: dict[str, Any],
     work_dir: Path,
     on_segment: Callable[[MadeSegment], bool],
-    background: bool,
+    nice: int,
 ) -> int:
     made, rung = 0, request["rung"]
 
@@ -299,7 +299,7 @@ def _copy(
         {**request, "path": str(source.resolve())},
         watch=Watch(timeout_seconds=4 * 3600),
         on_message=announce,
-        background=background,
+        nice=nice,
     )
     return made
 

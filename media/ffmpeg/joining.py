@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from media.ffmpeg.binary import ffmpeg_binary
 from media.ffmpeg.command import join_command
-from media.ffmpeg.run import run
+from media.ffmpeg.run import BACKGROUND, run
 
 #: Opens an init or a segment of one rendition, in the order in which they follow one another.
 Parts = Iterable[Callable[[], BinaryIO]]
@@ -47,6 +47,6 @@ def join(
         # The index is moved to the front at the end, without a word about how far that is.
         stall_seconds=_LEAST_TIMEOUT_SECONDS,
         on_progress=lambda seconds: on_progress(min(seconds / max(duration_seconds, 0.001), 1.0)),
-        background=True,
+        nice=BACKGROUND,
     )
     return out

@@ -19,7 +19,7 @@ from media.ffmpeg import command
 from media.ffmpeg.binary import ffmpeg_binary
 from media.ffmpeg.errors import UnexpectedOutput
 from media.ffmpeg.plan import AUDIO, Plan
-from media.ffmpeg.run import run
+from media.ffmpeg.run import BACKGROUND, run
 
 #: Parts of a waveform at most; shorter sounds have one per LEAST_SECONDS.
 PARTS_MAX = 1000
@@ -64,7 +64,7 @@ def measure(
         timeout_seconds=max(seconds * _SECONDS_OF_WORK, _LEAST_TIMEOUT_SECONDS),
         on_progress=on_progress,
         on_output=peaks.feed,
-        background=True,
+        nice=BACKGROUND,
     )
     joined.unlink()
     waveform = work_dir / "waveform.json"

@@ -25,7 +25,7 @@ def certain_pieces(plan: Plan) -> int:
     video = plan.video
     if video is None:
         return 0
-    usual, margin = (math.ceil(s / video.time_base) for s in (PIECE_SECONDS, _MARGIN_SECONDS))
+    usual, margin = (math.ceil(s / video.time_base) for s in (PIECE_SECONDS[-1], _MARGIN_SECONDS))
     count = 0
     for start, end in pairwise(video.bounds):
         if max(start + usual, end) + margin > video.bounds[-1]:

@@ -23,8 +23,8 @@ from media.ffmpeg.plan import (
 )
 from media.ffmpeg.subtitles import plan_subtitles
 
-FIRST_PIECE_SECONDS = 2.0
-PIECE_SECONDS = 6.0
+#: The lengths of the first pieces, which somebody is waiting for, and then of all that follow.
+PIECE_SECONDS = (1.0, 2.0, 3.0, 6.0)
 
 #: A last piece or segment shorter than this is joined to the one before it.
 _SHORTEST_LAST_SECONDS = 1.0
@@ -48,8 +48,7 @@ def make_plan(
     inspection: Inspection,
     *,
     max_short_side_px: int = MAX_SHORT_SIDE_PX,
-    first_piece_seconds: float = FIRST_PIECE_SECONDS,
-    piece_seconds: float = PIECE_SECONDS,
+    piece_seconds: Sequence[float] = PIECE_SECONDS,
     may_copy_video: bool = True,
 ) -> Plan:
     """Decide every boundary, rung and setting. The same inspection always gives the same plan.
@@ -58,7 +57,7 @@ def make_plan(
     Raises UnreadableMedia if the source has nothing that can be played.
     """
     facts, video, audio = inspection.probe, None, None
-    lengths = Fraction(first_piece_seconds), Fraction(piece_seconds)
+    lengths = [Fraction(seconds) for seconds in piece_seconds]
     origin = Fraction(0)
     if facts.video and inspection.video and inspection.video.frames:
         timeline = inspection.video
@@ -89,7 +88,7 @@ def make_plan(
 def _plan_video(
     facts: VideoFacts,
     timeline: Timeline,
-    lengths: tuple[Fraction, Fraction],
+    lengths: Sequence[Fraction],
     max_short_side_px: int,
 ) -> VideoPlan:
     frames, base = timeline.frames, facts.time_base
@@ -138,14 +137,14 @@ def cut(
     end: int,
     *,
     time_base: Fraction,
-    lengths: tuple[Fraction, Fraction],
+    lengths: Sequence[Fraction],
     must_use_keys: bool = False,
 ) -> tuple[int, ...]:
     """Boundaries of pieces: each is a timestamp of a frame, the last one is `end`.
 
-    Keyframes are used where they are close enough, since nothing is decoded in vain then; or
-    always, if packets are to be copied. Else any frame will do, and so it will for the end of the
-    first piece, which somebody is waiting for.
+    The last of `lengths` is that of all pieces that follow. Keyframes are used where they are close
+    enough, since nothing is decoded in vain then; or always, if packets are to be copied. Else any
+    frame will do, and so it will for the ends of the first pieces.
 
     >>> tenths = {"time_base": Fraction(1, 10), "lengths": (Fraction(2), Fraction(6))}
     >>> cut(range(0, 100), [0, 50], 100, **tenths, must_use_keys=True)
@@ -155,25 +154,31 @@ def cut(
     >>> cut(range(0, 100), [0], 100, **tenths)
     (0, 20, 80, 100)
     """
-    first, usual = (math.ceil(length / time_base) for length in lengths)
+    *firsts, usual = (math.ceil(length / time_base) for length in lengths)
     inner = [key for key in keys if frames[0] < key < end]
     gaps = [b - a for a, b in pairwise([frames[0], *inner, end])]
     marks: Sequence[int] = inner if must_use_keys or max(gaps) <= usual else frames
     bounds = [frames[0]]
-    if must_use_keys:
-        found = _at_or_after(marks, bounds[0] + first)
-    else:
-        found = _first_end(frames, marks, bounds[0] + first, stretch=first // 4)
-    while found is not None and found < end:
+    for length in firsts:
+        target = bounds[-1] + length
+        if must_use_keys:
+            found = _at_or_after(marks, target)
+        else:
+            found = _first_end(frames, marks, target, stretch=length // 4)
+        if found is None or found >= end:
+            break
         bounds.append(found)
-        found = _next_end(marks, found + usual * 3 // 4, found + usual)
+    while (found := _next_end(marks, bounds[-1] + usual * 3 // 4, bounds[-1] + usual)) is not None:
+        if found >= end:
+            break
+        bounds.append(found)
     if len(bounds) > 1 and (end - bounds[-1]) * time_base < _SHORTEST_LAST_SECONDS:
         bounds.pop()
     return (*bounds, end)
 
 
 def _first_end(frames: Sequence[int], keys: Sequence[int], target: int, stretch: int) -> int | None:
-    """Where the first piece ends: at a keyframe if one comes soon enough, else at any frame."""
+    """Where a first piece ends: at a keyframe if one comes soon enough, else at any frame."""
     key = _at_or_after(keys, target)
     if key is not None and key <= target + stretch:
         return key
@@ -256,7 +261,7 @@ def _plan_rung(facts: VideoFacts, rung: Rung, speed: float) -> PlannedRung:
 
 
 def _plan_audio(
-    facts: AudioFacts, timeline: Timeline, lengths: tuple[Fraction, Fraction], origin: Fraction
+    facts: AudioFacts, timeline: Timeline, lengths: Sequence[Fraction], origin: Fraction
 ) -> AudioPlan | None:
     """Segments of the sound; None if none of it is at or after the origin."""
     span = timeline.end * facts.time_base - origin
@@ -289,7 +294,7 @@ def _plan_copied_audio(
     facts: AudioFacts,
     timeline: Timeline,
     packets: Sequence[int],
-    lengths: tuple[Fraction, Fraction],
+    lengths: Sequence[Fraction],
     origin: Fraction,
 ) -> AudioPlan:
     frame_seconds = Fraction(AUDIO_FRAME_SAMPLES, facts.sample_rate)
@@ -308,16 +313,16 @@ def _plan_copied_audio(
     )
 
 
-def cut_audio(
-    frames: int, frame_seconds: Fraction, lengths: tuple[Fraction, Fraction]
-) -> tuple[int, ...]:
+def cut_audio(frames: int, frame_seconds: Fraction, lengths: Sequence[Fraction]) -> tuple[int, ...]:
     """Boundaries of audio segments, counted in frames.
 
-    >>> cut_audio(700, Fraction(1024, 48000), (Fraction(2), Fraction(6)))
-    (0, 94, 376, 700)
+    >>> cut_audio(800, Fraction(1024, 48000), (Fraction(1), Fraction(2), Fraction(6)))
+    (0, 47, 141, 423, 705, 800)
     """
-    first, usual = (math.ceil(length / frame_seconds) for length in lengths)
-    cuts = [0, *range(first, frames, usual)]
+    *firsts, usual = (math.ceil(length / frame_seconds) for length in lengths)
+    first_cuts = list(accumulate(firsts, initial=0))
+    cuts = [cut for cut in first_cuts if cut < frames]
+    cuts += range(first_cuts[-1] + usual, frames, usual)
     if len(cuts) > 1 and (frames - cuts[-1]) * frame_seconds < _SHORTEST_LAST_SECONDS:
         cuts.pop()
     return (*cuts, frames)

@@ -36,7 +36,7 @@ def make_poster(
     plan: Plan,
     work_dir: Path,
     on_progress: Callable[[float], None] = lambda _seconds: None,
-    background: bool = False,
+    nice: int = 0,
 ) -> Path:
     """A JPEG of a frame that shows something, in its display shape. Raises ToolFailed if none can
     be made; a still that fails is no reason as long as there is another.
@@ -54,7 +54,7 @@ def make_poster(
                 timeout_seconds=_TIMEOUT_SECONDS,
                 on_output=_keep(grey),
                 on_progress=on_progress,
-                background=background,
+                nice=nice,
                 limits=_SMALL,
             )
         except ToolFailed as error:

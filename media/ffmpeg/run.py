@@ -38,9 +38,10 @@ _EXCEEDED_BY_WORDS = {
     "std::bad_alloc": "memory",
 }
 
-#: How far below others background work stands; also written to /proc/<pid>/autogroup, because
-#: the kernel groups processes by session and looks at nice only inside a group.
-_BACKGROUND_NICE = 19
+#: The `nice` of work that stands below everything else on the machine. It is also written to
+#: /proc/<pid>/autogroup, because the kernel groups processes by session and looks at nice only
+#: inside a group.
+BACKGROUND = 19
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,7 @@ def run(
     stall_seconds: float = 120.0,
     on_progress: Callable[[float], None] = lambda _seconds: None,
     on_output: Callable[[bytes], bool] = lambda _data: True,
-    background: bool = False,
+    nice: int = 0,
     limits: Limits = USUAL,
 ) -> Ran:
     """Run ffmpeg, whose path is `argv[0]`, to its end.
@@ -105,7 +106,7 @@ def run(
     try:
         process = start(
             inside([argv[0], *reporting, *argv[1:]]),
-            background=background,
+            nice=nice,
             limits=limits,
             pass_fds=(write_end,),
         )
@@ -123,7 +124,7 @@ def run(
 def start(
     argv: Sequence[str],
     *,
-    background: bool = False,
+    nice: int = 0,
     limits: Limits = USUAL,
     pass_fds: Sequence[int] = (),
     stdin: int = subprocess.DEVNULL,
@@ -142,8 +143,8 @@ def start(
         env=_bare_environment(os.environ),
         bufsize=0,
     )
-    if background:
-        yield_to_others(process.pid)
+    if nice:
+        yield_to_others(process.pid, nice)
     return process
 
 
@@ -195,13 +196,13 @@ def kill(process: subprocess.Popen[bytes]) -> None:
         return  # macOS says so for a group that only has a zombie left.
 
 
-def yield_to_others(pid: int) -> None:
-    """Put the session of `pid` below everything else that wants the processors."""
+def yield_to_others(pid: int, nice: int) -> None:
+    """Put the session of `pid` so far below others that want the processors: 1 to BACKGROUND."""
     try:
-        os.setpriority(os.PRIO_PGRP, pid, _BACKGROUND_NICE)
+        os.setpriority(os.PRIO_PGRP, pid, nice)
         if sys.platform == "linux":
             with open(f"/proc/{pid}/autogroup", "w") as autogroup:
-                autogroup.write(str(_BACKGROUND_NICE))
+                autogroup.write(str(nice))
     except OSError:
         return  # It has ended already, or the kernel has no such thing: nothing depends on it.
 

@@ -19,7 +19,7 @@ from media.ffmpeg.boxes import Sample, read_media, write_media
 from media.ffmpeg.errors import ToolFailed
 from media.ffmpeg.limits import Limits
 from media.ffmpeg.plan import VIDEO_TIMESCALE, Plan, VideoPlan
-from media.ffmpeg.run import run
+from media.ffmpeg.run import BACKGROUND, run
 
 #: Stills of one storyboard at most: a three-hour lecture has one every 27 s.
 STILLS_MAX = 400
@@ -140,7 +140,7 @@ def make_storyboard(
         ),
         timeout_seconds=_TIMEOUT_SECONDS,
         on_progress=on_progress,
-        background=True,
+        nice=BACKGROUND,
         limits=_SMALL,
     )
     joined.unlink()

@@ -17,7 +17,7 @@ from media.jobs import engines, hooks
 from media.jobs.clock import in_seconds, now_sql
 from media.jobs.locks import hold_media
 from media.jobs.queue import PRIORITY, Kind, requeue
-from media.models import Job
+from media.models import Job, MediaFile
 from media.workshop.errors import LeaseLost as LeaseLost
 from media.workshop.errors import Stopping as Stopping
 
@@ -294,18 +294,21 @@ class Claim:
             raise Stopping
 
     @contextmanager
-    def recording(self) -> Iterator[Job]:
+    def recording(self) -> Iterator[MediaFile]:
         """A transaction in which results may be written; raises LeaseLost if they may not.
 
         The guard also renews the lease and holds the row until the end of the transaction, so
-        nobody can take the job between the check and the commit. The media file is held as well.
+        nobody can take the job between the check and the commit. The media file is held as well,
+        and is what the caller gets.
         """
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
         with transaction.atomic():
-            hold_media(self.job.media_file_id)
+            media_file = hold_media(self.job.media_file_id)
             self._guarded_update(lease_expires_at=in_seconds(settings.JOB_LEASE_SECONDS))
-            yield self.job
+            if media_file is None:
+                raise LeaseLost  # It was deleted between the two statements, and the job with it.
+            yield media_file
 
     def finish(self) -> None:
         """The job is done. Called inside `recording`, with the last of its results."""

@@ -9,7 +9,6 @@ import uuid
 from media.models import MediaFile
 
 
-def hold_media(media_id: uuid.UUID) -> None:
+def hold_media(media_id: uuid.UUID) -> MediaFile | None:
     """Lock the row of a media file, if it is there, until the end of the transaction."""
-    rows = MediaFile.objects.select_for_update().filter(pk=media_id)
-    rows.values_list("pk").order_by().first()
+    return MediaFile.objects.select_for_update().filter(pk=media_id).first()

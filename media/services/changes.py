@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from core.events import publish
 from media.events import MediaChanged
+from media.jobs.locks import hold_media
 from media.models import MediaFile
 from media.selectors import VideoNotFound, percent
 from users.services import raise_version
@@ -24,7 +25,7 @@ def lock(media_id: uuid.UUID) -> MediaFile:
     Whoever counts segments holds it, so that of two workers that make the last two segments at
     the same moment one sees the other's.
     """
-    found = MediaFile.objects.select_for_update().filter(pk=media_id).first()
+    found = hold_media(media_id)
     if found is None:
         raise VideoNotFound
     return found

@@ -255,8 +255,8 @@ def perform(claim: Claim) -> None:
         size_bytes = made.stat().st_size
         claim.check()
         store().put_file(download_key(work.media_id, work.number, name), made)
-    with claim.recording():
-        _note(work, name, size_bytes=size_bytes, progress_percent=100)
+    with claim.recording() as media_file:
+        _note(media_file, work, name, size_bytes=size_bytes, progress_percent=100)
         claim.finish()
 
 
@@ -286,16 +286,12 @@ class _Teller:
         percent = int(90 * done)
         if percent > self._told and time.monotonic() - self._told_at >= TELL_SECONDS:
             self._told, self._told_at = percent, time.monotonic()
-            with self._work.claim.recording():
-                _note(self._work, self._name, progress_percent=percent)
+            with self._work.claim.recording() as media_file:
+                _note(media_file, self._work, self._name, progress_percent=percent)
 
 
-def _note(work: Work, name: str, **values: object) -> None:
+def _note(media_file: MediaFile, work: Work, name: str, **values: object) -> None:
     """Write down how far a file is, and tell of it. Raises LeaseLost if nobody wants it."""
-    try:
-        media_file = lock(work.media_id)
-    except NotFound as error:
-        raise LeaseLost from error
     row = Download.objects.filter(plan=work.plan_id, name=name, job=work.claim.job)
     if not row.update(**values):
         raise LeaseLost

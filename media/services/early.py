@@ -15,7 +15,6 @@ from pathlib import Path
 
 from django.conf import settings
 
-from core.errors import NotFound
 from core.units import MiB
 from media.ffmpeg import content, encode
 from media.ffmpeg.encode import MadeSegment
@@ -26,11 +25,12 @@ from media.ffmpeg.partial import certain_pieces, encoded_as, is_same_cut
 from media.ffmpeg.plan import Plan, VideoPlan
 from media.ffmpeg.planning import PIECE_SECONDS, make_plan
 from media.ffmpeg.probe import inspect, needs_of
+from media.ffmpeg.run import BACKGROUND
 from media.ffmpeg.stand_in import Span, make_excerpt, make_stand_in
 from media.jobs.claim import Claim, LeaseLost
 from media.models import EarlyPiece, EarlyWork, Job, MediaFile, Upload
 from media.services.arriving import give_up, queue_pieces
-from media.services.changes import announce, announce_progress, lock
+from media.services.changes import announce, announce_progress
 from media.services.making import load_work
 from media.services.sources import source_limits, source_path
 from media.store import early_front_key, early_key, part_key, store, tail_key
@@ -58,8 +58,7 @@ def perform(claim: Claim) -> None:
     except (FFmpegError, FileNotFoundError, EOFError) as error:
         if Job.objects.filter(pk=claim.job.pk).exclude(kind=Job.Kind.EARLY).exists():
             raise  # The last byte has come meanwhile: it is a job like any other now.
-        with claim.recording():
-            media_file = _lock(claim)
+        with claim.recording() as media_file:
             # Else it has arrived meanwhile, and what was looked at is not there any more.
             if media_file.state == "uploading":
                 logger.warning("no early work", exc_info=error, extra={"job": str(claim.job.pk)})
@@ -118,7 +117,7 @@ def _look_further(claim: Claim, upload: Upload, layout: Layout, folder: Path) ->
     work = EarlyWork.objects.filter(pk=claim.job.media_file_id).first()
     known = Plan.from_json(work.document) if work and work.document else None
     per_second = stored_bytes / max(plan.duration_seconds, 1.0)
-    enough = stored_bytes + round(max(stored_bytes * STEP, PIECE_SECONDS * per_second))
+    enough = stored_bytes + round(max(stored_bytes * STEP, PIECE_SECONDS[-1] * per_second))
     reaches, starts = _needs_of_certain(source, plan, video, layout, stored_bytes)
     if known is not None and work is not None:
         if not is_same_cut(known, plan, pieces=len(work.reaches)):
@@ -137,11 +136,11 @@ def _remuxed_front(claim: Claim, part: Path, stored_bytes: int, folder: Path) ->
     The bytes that are acknowledged, and no others: those may come once more.
     """
     front = make_excerpt(folder / "front.ts", source=part, spans=[(0, stored_bytes)])
-    made = encode.remux(front, work_dir=folder, on_progress=claim.check, background=True)
+    made = encode.remux(front, work_dir=folder, on_progress=claim.check, nice=BACKGROUND)
     front.unlink()
     claim.check()
-    with claim.recording():
-        if _lock(claim).state != "uploading":
+    with claim.recording() as media_file:
+        if media_file.state != "uploading":
             raise LeaseLost
         store().put_file(early_front_key(claim.job.media_file_id), made)
     return store().path(early_front_key(claim.job.media_file_id))
@@ -192,8 +191,7 @@ def _begin(
 
     With `look_again_bytes` they all are, and the plan goes on when there are so many.
     """
-    with claim.recording():
-        media_file = _lock(claim)
+    with claim.recording() as media_file:
         if media_file.state == "uploading":
             work = EarlyWork.objects.get(pk=media_file.pk)
             work.document, work.reaches, work.starts = plan.to_json(), reaches, starts
@@ -225,8 +223,8 @@ def _piece(claim: Claim, number: int) -> None:
         for segment in made:
             if plan.video is not None and segment.frames != plan.video.frames[number]:
                 raise UnexpectedOutput(f"piece {number} has {segment.frames} frames")
-        with claim.recording():
-            if _mark(claim, plan, number, made):
+        with claim.recording() as media_file:
+            if _mark(claim, media_file, plan, number, made):
                 return None
         _hand_over(claim, made)
     return None
@@ -299,12 +297,13 @@ def _with_tail(upload: Upload, folder: Path, spans: Sequence[Span]) -> Path:
     )
 
 
-def _mark(claim: Claim, plan: Plan, number: int, made: list[MadeSegment]) -> bool:
+def _mark(
+    claim: Claim, media_file: MediaFile, plan: Plan, number: int, made: list[MadeSegment]
+) -> bool:
     """Keep a piece beside the plan, inside `recording`; False when the plan has been adopted.
 
     The files are moved here, a rename each, so that nothing is put where it was just tidied up.
     """
-    media_file = _lock(claim)
     work = EarlyWork.objects.filter(pk=media_file.pk).first()
     if work is None:
         return False
@@ -335,10 +334,3 @@ def _hand_over(claim: Claim, made: list[MadeSegment]) -> None:
     for segment in made:
         publish_segment(work, segment)
     work.record(made, finish=True)
-
-
-def _lock(claim: Claim) -> MediaFile:
-    try:
-        return lock(claim.job.media_file_id)
-    except NotFound as error:
-        raise LeaseLost from error

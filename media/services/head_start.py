@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 LOOK_UP_SECONDS = 0.1
 #: How many segments a run may be ahead of what has not begun yet.
 AHEAD_SEGMENTS = 2
+#: The first piece stands back for what its playlist needs, which is decided at the same time.
+PIECE_NICE = 2
 
 
 class _Enough(Exception):
@@ -134,7 +136,7 @@ class HeadStart:
             rungs=[rung],
             work_dir=self._folder,
             on_progress=self._check,
-            background=False,
+            nice=PIECE_NICE,
         ):
             self._made.put(segment)
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
-from core.errors import NotFound
 from core.states import IllegalTransition
 from media.ffmpeg import content, encode
 from media.ffmpeg.errors import FFmpegError
@@ -99,10 +98,10 @@ def perform(claim: Claim) -> None:
                     _take_in(work, head)
         _take_subtitles(work, folder)
     complete = [name for name in work.plan.rung_names if not work.missing(name)]
-    with claim.recording():
+    with claim.recording() as media_file:
         enqueue_many(_rest(work, is_last=True))
         if not work.is_coming:
-            extras.enqueue_ready(_lock(claim), work.plan, complete)
+            extras.enqueue_ready(media_file, work.plan, complete)
         claim.finish()
 
 
@@ -213,8 +212,7 @@ def _inspect(claim: Claim, folder: Path) -> Inspection:
 def _record_plan(claim: Claim, inspection: Inspection, plan: Plan, kept: Kept) -> None:
     """Write the plan down; it plays from now on, unless an earlier one does from end to end."""
     video = inspection.probe.video if plan.video else None
-    with claim.recording():
-        media_file = _lock(claim)
+    with claim.recording() as media_file:
         row = _row_of(claim, plan, kept.number)
         Rendition.objects.bulk_create(planned_renditions(row, plan))
         if media_file.state == "completed":
@@ -280,17 +278,9 @@ def _go_on(claim: Claim, row: PlanRow) -> None:
     """The plan stands already: the worker before us vanished, or a person asked for a retry."""
     if row.state != "active":
         return
-    with claim.recording():
-        media_file = _lock(claim)
+    with claim.recording() as media_file:
         if media_file.state in ("in_queue", "failed"):
             announce(media_file, state="processing", error_code="", error_detail="")
-
-
-def _lock(claim: Claim) -> MediaFile:
-    try:
-        return lock(claim.job.media_file_id)
-    except NotFound as error:
-        raise LeaseLost from error
 
 
 # --- The rest ----------------------------------------------------------------------------------

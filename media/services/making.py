@@ -15,16 +15,15 @@ from typing import Any
 
 from django.db.models import Count
 
-from core.errors import NotFound
 from media.ffmpeg.encode import MadeSegment
 from media.ffmpeg.plan import Plan
 from media.jobs.claim import Claim, LeaseLost
 from media.jobs.queue import enqueue
-from media.models import Job, Rendition, Segment
+from media.models import Job, MediaFile, Rendition, Segment
 from media.models import Plan as PlanRow
 from media.selectors import Ranges, made_ranges, percent
 from media.services import extras
-from media.services.changes import announce, announce_progress, lock
+from media.services.changes import announce, announce_progress
 from media.services.first_pictures import first_picture_bytes
 from media.services.plans import ALIVE, find_plan, plan_number, tell_coming
 from media.services.sources import source_path
@@ -95,22 +94,23 @@ class Work:
     def record(self, segments: Sequence[MadeSegment], *, finish: bool, damaged: Spans = ()) -> None:
         """Mark published segments, in one transaction that only the holder of the token gets."""
         if segments or finish:
-            with self.claim.recording():
-                self.mark([_row(self, made) for made in segments], damaged=damaged)
+            with self.claim.recording() as media_file:
+                rows = [_row(self, made) for made in segments]
+                self.mark(media_file, rows, damaged=damaged)
                 if finish:
                     self.claim.finish()
 
-    def mark(self, rows: Sequence[Segment], *, damaged: Spans = ()) -> None:
-        """The marks and the progress, inside `claim.recording`."""
+    def mark(self, media_file: MediaFile, rows: Sequence[Segment], *, damaged: Spans = ()) -> None:
+        """The marks and the progress, inside `claim.recording`, which gives the media file."""
         if rows:
             Segment.objects.bulk_create(rows, ignore_conflicts=True)
-            _tell_progress(self, damaged)
+            _tell_progress(self, media_file, damaged)
 
     def put_back(self, rung: str, first: int, last: int) -> None:
         """Leave the rest to a job that stands behind those who wait now."""
         args = {"plan": self.number, "rung": rung, "first": first, "last": last}
-        with self.claim.recording() as job:
-            enqueue(kind=Job.Kind.ON_DEMAND, media_file=job.media_file, args=args)
+        with self.claim.recording() as media_file:
+            enqueue(kind=Job.Kind.ON_DEMAND, media_file=media_file, args=args)
             self.claim.finish()
 
     def publish_poster(self, made: Path) -> None:
@@ -120,8 +120,8 @@ class Work:
 
     def record_poster(self) -> None:
         """Tell that there is a still."""
-        with self.claim.recording():
-            announce(lock(self.media_id), has_poster=True)
+        with self.claim.recording() as media_file:
+            announce(media_file, has_poster=True)
             self.claim.finish()
 
 
@@ -154,11 +154,7 @@ def _row(work: Work, made: MadeSegment) -> Segment:
     )
 
 
-def _tell_progress(work: Work, damaged: Spans) -> None:
-    try:
-        media_file = lock(work.media_id)
-    except NotFound as error:
-        raise LeaseLost from error
+def _tell_progress(work: Work, media_file: MediaFile, damaged: Spans) -> None:
     # Its state changes only while the media file is held.
     row = PlanRow.objects.defer("document").filter(pk=work.plan_id).first()
     if row is None or row.state not in ALIVE:

@@ -4,7 +4,7 @@ from typing import BinaryIO
 
 from media.ffmpeg import storyboard
 from media.jobs.claim import Claim
-from media.services.changes import announce, lock
+from media.services.changes import announce
 from media.services.making import load_work
 from media.store import picture_key, segment_key, store
 
@@ -34,6 +34,6 @@ def make_storyboard(claim: Claim) -> None:
         claim.check()
         for path in made:
             store().put_file(picture_key(work.media_id, path.name), path)
-    with claim.recording():
-        announce(lock(work.media_id), has_storyboard=True)
+    with claim.recording() as media_file:
+        announce(media_file, has_storyboard=True)
         claim.finish()

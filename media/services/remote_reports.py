@@ -130,8 +130,8 @@ def _segments(work: Work, report: Report) -> None:
         for told in report.segments
         if has_other_frames(work.plan, told.rung, told.number, told.frames)
     ]
-    with work.claim.recording():
-        work.mark(rows, damaged=sorted(set(damaged)))
+    with work.claim.recording() as media_file:
+        work.mark(media_file, rows, damaged=sorted(set(damaged)))
         if report.finish:
             _check_whole(work)
             work.claim.finish()

@@ -17,6 +17,7 @@ from django.utils import timezone
 from core.errors import NotFound
 from media.ffmpeg import encode
 from media.ffmpeg.plan import Plan
+from media.ffmpeg.run import BACKGROUND
 from media.ffmpeg.second_ladder import second_plan
 from media.jobs.claim import Claim, LeaseLost
 from media.jobs.forecast import slots_alive
@@ -129,7 +130,7 @@ def perform(claim: Claim) -> None:
             missing = [rung for rung in rungs if not work.is_made(rung, piece)]
             if missing:
                 _check_idle()
-                make_piece(_Yielding(work), piece, missing, background=True, finish=False)  # type: ignore[arg-type]  # it has all that Work has
+                make_piece(_Yielding(work), piece, missing, nice=BACKGROUND, finish=False)  # type: ignore[arg-type]  # it has all that Work has
     except _GiveWay:
         claim.put_off("", "", seconds=GIVE_WAY_SECONDS)
         claim.is_finished = True
@@ -171,9 +172,8 @@ def _plan(claim: Claim, row: PlanRow) -> None:
         claim.check()
         for rung, made in inits.items():
             store().put_file(init_key(row.media_file_id, row.number, rung), made)
-    with claim.recording():
-        locked = lock(row.media_file_id)
-        fresh = PlanRow.objects.filter(pk=row.pk, state="beside", media_file=locked).first()
+    with claim.recording() as media_file:
+        fresh = PlanRow.objects.filter(pk=row.pk, state="beside", media_file=media_file).first()
         if fresh is None:
             raise LeaseLost
         fresh.document = plan.to_json()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from media.ffmpeg import loudness
 from media.ffmpeg.plan import AUDIO
 from media.jobs.claim import Claim
-from media.services.changes import announce, lock
+from media.services.changes import announce
 from media.services.making import Work, load_work
 from media.store import picture_key, segment_key, store
 
@@ -26,9 +26,9 @@ def measure(claim: Claim) -> None:
         claim.check()
         if is_drawn:
             store().put_file(picture_key(work.media_id, waveform.name), waveform)
-    with claim.recording():
+    with claim.recording() as media_file:
         announce(
-            lock(work.media_id),
+            media_file,
             has_loudness=True,
             has_waveform=is_drawn,
             integrated_lufs=measured.integrated_lufs,

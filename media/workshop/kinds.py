@@ -19,6 +19,7 @@ from media.ffmpeg.encode import MadeSegment
 from media.ffmpeg.errors import DamagedPiece, FFmpegError
 from media.ffmpeg.plan import AUDIO
 from media.ffmpeg.poster import make_poster
+from media.ffmpeg.run import BACKGROUND
 from media.playlists import lead_rung
 from media.workshop.protocol import Workshop
 from media.workshop.recording import Recorder, is_damaged, publish_segment, span_of
@@ -28,31 +29,37 @@ logger = logging.getLogger(__name__)
 #: Sound is made at 80 times real time: a request for it makes so much of it.
 ON_DEMAND_AUDIO_SECONDS = 120.0
 
+#: How much further a piece near the beginning stands back than the one that is played before it.
+LEAD_NICE = 2
+#: All of them stay in front of the ladder.
+MOST_LEAD_NICE = 9
+
 
 # --- Pieces of the picture --------------------------------------------------------------------
 
 
 def lead(shop: Workshop) -> None:
-    """The lead rung of one piece."""
-    rung = lead_rung(shop.plan)
-    _one_piece(shop, int(shop.args["piece"]), [rung] if rung else [], background=False)
+    """The lead rung of one piece; what is played later leaves the processors to what is next."""
+    rung, piece = lead_rung(shop.plan), int(shop.args["piece"])
+    nice = min(LEAD_NICE * piece, MOST_LEAD_NICE)
+    _one_piece(shop, piece, [rung] if rung else [], nice=nice)
 
 
 def ladder(shop: Workshop) -> None:
     """Every encoded rung of one piece."""
     rungs = shop.plan.video.rungs if shop.plan.video else ()
     encoded = [rung.name for rung in rungs if not rung.is_copy]
-    _one_piece(shop, int(shop.args["piece"]), encoded, background=True)
+    _one_piece(shop, int(shop.args["piece"]), encoded, nice=BACKGROUND)
 
 
-def _one_piece(shop: Workshop, piece: int, rungs: Sequence[str], *, background: bool) -> None:
+def _one_piece(shop: Workshop, piece: int, rungs: Sequence[str], *, nice: int) -> None:
     missing = [rung for rung in rungs if not shop.is_made(rung, piece)]
     if missing:
-        make_piece(shop, piece, missing, background=background, finish=True)
+        make_piece(shop, piece, missing, nice=nice, finish=True)
 
 
 def make_piece(
-    shop: Workshop, piece: int, rungs: Sequence[str], *, background: bool, finish: bool
+    shop: Workshop, piece: int, rungs: Sequence[str], *, nice: int, finish: bool
 ) -> None:
     """Encode one piece for `rungs`, publish and mark it.
 
@@ -68,7 +75,7 @@ def make_piece(
             rungs=rungs,
             work_dir=folder,
             on_progress=shop.check,
-            background=background,
+            nice=nice,
         )
         try:
             # What ended the process the last time may well be these seconds of the source.
@@ -135,7 +142,7 @@ def run(
             on_segment=on_segment,
             first=first,
             last=last,
-            background=bool(shop.args.get("in_background")),
+            nice=BACKGROUND if shop.args.get("in_background") else 0,
         )
 
 
@@ -172,7 +179,7 @@ def _demanded_pieces(shop: Workshop, rung: str, first: int, last: int) -> None:
         if piece > first and shop.somebody_waits():
             return shop.put_back(rung, piece, last)
         if not shop.is_made(rung, piece):
-            make_piece(shop, piece, [rung], background=False, finish=False)
+            make_piece(shop, piece, [rung], nice=0, finish=False)
     return None
 
 

@@ -26,7 +26,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six pieces that have to be encoded, with noise that makes megabytes of them."""
+    """Seven pieces that have to be encoded, with noise that makes megabytes of them."""
     path = tmp_path_factory.mktemp("clips") / "noisy.mp4"
     picture = f"testsrc2=size=256x144:rate={FRAMES_PER_SECOND}:duration={SECONDS},noise=alls=20"
     sound = f"sine=frequency=440:duration={SECONDS}"
@@ -64,7 +64,7 @@ def test_a_slow_upload_is_encoded_while_it_arrives(product: Product, clip: Path)
     killer.start()
     upload.send(until=0.97)
     killer.join()
-    wait_for_progress(product, upload, percent=41)
+    wait_for_progress(product, upload, percent=42)
     shape = product.call("GET", f"/api/videos/{upload.video_id}/", token=token)
     assert (shape["status"], shape["early"], shape["playlist_url"]) == ("uploading", "begun", None)
     assert kills
@@ -73,7 +73,7 @@ def test_a_slow_upload_is_encoded_while_it_arrives(product: Product, clip: Path)
     assert video["progress_percent"] == 100
     assert frames_of(product.url + video["playlist_url"]) == SECONDS * FRAMES_PER_SECOND
     jobs = product.call("GET", "/api/jobs/?state=done", token=token)["results"]
-    assert sum(job["kind"] == "early" for job in jobs) == 6
+    assert sum(job["kind"] == "early" for job in jobs) == 7
     assert list((product.folder / "media" / "hls" / upload.video_id).glob("early")) == []
 
 
@@ -91,7 +91,7 @@ def test_a_file_with_its_index_at_the_end_is_encoded_when_that_is_sent_ahead(
     upload.send_tail(index_at(phone))
     upload.send_tail(index_at(phone))
     upload.send(until=0.97)
-    wait_for_progress(product, upload, percent=41)
+    wait_for_progress(product, upload, percent=42)
     assert upload.ask() == int(upload.size * 0.97)
     upload.send()
     upload.send_tail(index_at(phone))
@@ -115,7 +115,7 @@ def test_a_file_without_an_index_is_encoded_while_it_arrives(
     upload.send(until=0.6)
     wait_for_progress(product, upload)
     upload.send(until=0.97)
-    # Three pieces of seven, of picture and sound: more when the last look comes late.
+    # Five pieces of nineteen, of picture and sound: more when the last look comes late.
     wait_for_progress(product, upload, percent=20)
     upload.send()
     video = product.wait_for(upload.video_id, token, "completed", seconds=200)

@@ -21,7 +21,7 @@ from tests.matrix.pictures import BARS, Colour, Layout, distance, read_bars, rea
 from tests.matrix.source import Source
 
 #: Shorter than in the product, so that a film of a few seconds has several joins.
-FIRST_PIECE_SECONDS, PIECE_SECONDS = 1.0, 2.0
+PIECE_SECONDS = (1.0, 2.0)
 
 MOST_AV_OFFSET_MS = 40.0
 _MOST_COLOUR_DIFFERENCE = 14
@@ -124,9 +124,7 @@ def _plan(path: Path, folder: Path, findings: Findings) -> tuple[Path, Plan]:
         findings.was_remuxed = True
         path = encode.remux(path, work_dir=folder)
         inspection = inspect(path)
-    plan = make_plan(
-        inspection, first_piece_seconds=FIRST_PIECE_SECONDS, piece_seconds=PIECE_SECONDS
-    )
+    plan = make_plan(inspection, piece_seconds=PIECE_SECONDS)
     return path, plan.with_inits(encode.make_inits(path, plan=plan, work_dir=folder))
 
 
@@ -178,7 +176,7 @@ def _make_piece(
             number=number,
             rungs=rungs,
             work_dir=folder,
-            background=False,
+            nice=0,
             tolerate_damage=tolerate_damage,
         )
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> Planned:
-    """A clip of about ten pieces that have to be encoded, with sound."""
+    """A clip of twelve pieces that have to be encoded, with sound."""
     folder = tmp_path_factory.mktemp("clips")
     return plan_clip(make_clip(folder / "clip.mp4", seconds=60, rate=5), folder)
 

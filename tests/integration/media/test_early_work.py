@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clip(folder: Path) -> Path:
-    """Has to be encoded: 18 s, four pieces."""
+    """Has to be encoded: 18 s, six pieces, of which the last two need the last bytes."""
     return make_clip(folder / "clip.mp4", seconds=18, size="256x144")
 
 
@@ -61,10 +61,10 @@ def phone(clip: Path, folder: Path) -> Path:
 def test_pieces_are_encoded_as_soon_as_their_bytes_are_there(clip: Path) -> None:
     film = Arriving(clip)
     film.arrive_and_work(0.6)
-    assert film.pieces == [0, 1]
-    film.arrive_and_work(0.9)
     assert film.pieces == [0, 1, 2]
-    assert len(film.early_files) == 3
+    film.arrive_and_work(0.9)
+    assert film.pieces == [0, 1, 2, 3]
+    assert len(film.early_files) == 4
 
 
 def test_nothing_is_queued_before_its_bytes_are_there(clip: Path) -> None:
@@ -75,7 +75,7 @@ def test_nothing_is_queued_before_its_bytes_are_there(clip: Path) -> None:
     assert not Job.objects.filter(state="queued").exists()
     needed = EarlyWork.objects.get().reaches
     assert needed == sorted(needed)
-    assert needed[1] <= film.media_file.upload.offset_bytes < needed[2]
+    assert needed[2] <= film.media_file.upload.offset_bytes < needed[3]
 
 
 def test_the_page_is_told_that_encoding_has_begun_and_how_far_it_is(clip: Path) -> None:
@@ -152,8 +152,8 @@ def test_finished_files_go_before_those_that_arrive(clip: Path) -> None:
     whole.arrive(1)
     finish_upload(upload_id=whole.upload.pk)
     kinds = work_off()
-    assert kinds[-3:] == [Job.Kind.EARLY] * 3
-    assert Job.Kind.EARLY not in kinds[:-3]
+    assert kinds[-4:] == [Job.Kind.EARLY] * 4
+    assert Job.Kind.EARLY not in kinds[:-4]
 
 
 # --- The last byte ------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def test_what_was_made_early_is_not_made_again(clip: Path, monkeypatch: pytest.M
     monkeypatch.setattr(encode, "make_piece", noting)
     film.finish()
     work_off()
-    assert encoded == [3]
+    assert encoded == [4, 5]
     shape = film.shape
     assert (shape["status"], shape["progress_percent"], shape["early"]) == ("completed", 100, None)
     assert shape["poster_url"]
@@ -214,12 +214,12 @@ def test_a_silent_film_that_was_made_early_is_complete(folder: Path) -> None:
     film = Arriving(folder / "padded.mp4")
     film.arrive_and_work(0.99)
     film.arrive_and_work((len(film.data) - 1) / len(film.data))
-    assert film.pieces == [0, 1]
+    assert film.pieces == [0, 1, 2, 3]
     assert film.shape["status"] == "uploading"
     film.finish()
     work_off()
     assert film.shape["status"] == "completed"
-    assert Rendition.objects.get().segments.count() == 2
+    assert Rendition.objects.get().segments.count() == 4
 
 
 def test_pieces_that_wait_become_ordinary_ones(clip: Path) -> None:
@@ -228,7 +228,7 @@ def test_pieces_that_wait_become_ordinary_ones(clip: Path) -> None:
     work_off()
     arriving.look_around()
     waiting = set(Job.objects.filter(state="queued").values_list("pk", flat=True))
-    assert len(waiting) == 3
+    assert len(waiting) == 4
     film.finish()
     work_off(kinds=[Job.Kind.INGEST, Job.Kind.EARLY])
     jobs = Job.objects.filter(pk__in=waiting)
@@ -243,7 +243,7 @@ def test_a_piece_that_is_being_made_at_the_last_byte_counts(
     film.arrive(0.9)
     claim = claim_job(worker="slow")
     assert claim is not None
-    assert claim.job.args == {"piece": 2}
+    assert claim.job.args == {"piece": 3}
     make_piece = encode.make_piece
 
     def meanwhile(*args: Any, **options: Any) -> Any:
@@ -251,12 +251,12 @@ def test_a_piece_that_is_being_made_at_the_last_byte_counts(
         made = make_piece(*args, **options)
         film.finish()
         work_off(kinds=[Job.Kind.INGEST])
-        assert not Segment.objects.filter(number=2, rendition__kind="video").exists()
+        assert not Segment.objects.filter(number=3, rendition__kind="video").exists()
         return made
 
     monkeypatch.setattr(encode, "make_piece", meanwhile)
     worker.do_job(claim, encoding.perform)
-    assert Segment.objects.filter(number=2, rendition__kind="video").count() == 1
+    assert Segment.objects.filter(number=3, rendition__kind="video").count() == 1
     assert Job.objects.get(pk=claim.job.pk).state == "done"
     assert film.early_files == []
 
@@ -278,7 +278,7 @@ def test_a_file_that_moves_to_its_place_is_read_there(
 
     monkeypatch.setattr(encode, "make_piece", moved_away)
     worker.do_job(claim, encoding.perform)
-    assert film.pieces == [0, 1, 2]
+    assert film.pieces == [0, 1, 2, 3]
     work_off()
     assert film.shape["status"] == "completed"
 
@@ -291,11 +291,11 @@ def test_a_job_that_was_taken_just_before_the_plan_was_adopted_is_done_as_an_ord
     film.arrive(0.9)
     claim = claim_job(worker="slow")
     assert claim is not None
-    assert claim.job.args == {"piece": 2}
+    assert claim.job.args == {"piece": 3}
     film.finish()
     work_off(kinds=[Job.Kind.INGEST])
     worker.do_job(claim, encoding.perform)
-    assert Segment.objects.filter(number=2, rendition__kind="video").count() == 1
+    assert Segment.objects.filter(number=3, rendition__kind="video").count() == 1
 
 
 def test_the_rename_of_the_pieces_may_be_interrupted(
@@ -318,7 +318,7 @@ def test_the_rename_of_the_pieces_may_be_interrupted(
     Job.objects.filter(pk=claim.job.pk).update(lease_expires_at=timezone.now())
     requeue_expired()
     work_off(kinds=[Job.Kind.INGEST])
-    assert Segment.objects.filter(rendition__kind="video").count() == 3
+    assert Segment.objects.filter(rendition__kind="video").count() == 4
 
 
 # --- When it must not count -----------------------------------------------------------------------
@@ -332,7 +332,7 @@ def test_another_plan_of_the_whole_file_throws_all_of_it_away(
     monkeypatch.setattr(adoption, "is_same_cut", lambda *_, **__: False)
     film.finish()
     kinds = work_off()
-    assert kinds.count(Job.Kind.LADDER) + kinds.count(Job.Kind.LEAD) == 3
+    assert kinds.count(Job.Kind.LADDER) + kinds.count(Job.Kind.LEAD) == 5
     assert film.shape["status"] == "completed"
     assert film.early_files == []
     assert not EarlyWork.objects.exists()
@@ -448,7 +448,7 @@ def test_a_worker_that_was_killed_is_made_up_for(clip: Path) -> None:
     Job.objects.filter(pk=claim.job.pk).update(lease_expires_at=timezone.now())
     requeue_expired()
     work_off()
-    assert film.pieces == [0, 1, 2]
+    assert film.pieces == [0, 1, 2, 3]
 
 
 # --- The end of a file, sent ahead ----------------------------------------------------------------
@@ -460,12 +460,12 @@ def test_a_file_whose_index_came_ahead_is_encoded_while_it_arrives(phone: Path) 
     film.send_tail()
     film.arrive_and_work(0.6)
     assert film.shape["early"] == "begun"
-    assert film.pieces == [0, 1]
-    film.arrive_and_work(0.9)
     assert film.pieces == [0, 1, 2]
+    film.arrive_and_work(0.9)
+    assert film.pieces == [0, 1, 2, 3]
     assert film.media_file.upload.offset_bytes == int(0.9 * len(film.data))
     film.finish()
-    assert work_off().count(Job.Kind.LEAD) == 1
+    assert work_off().count(Job.Kind.LEAD) == 2
     assert film.shape["status"] == "completed"
     assert left_of_early(film) == []
 
@@ -474,7 +474,7 @@ def test_it_may_come_before_anything_else(phone: Path) -> None:
     film = Arriving(phone)
     film.send_tail()
     film.arrive_and_work(0.6)
-    assert film.pieces == [0, 1]
+    assert film.pieces == [0, 1, 2]
 
 
 def test_pieces_of_a_stand_in_are_those_of_the_whole_file(phone: Path) -> None:
@@ -490,7 +490,7 @@ def test_pieces_of_a_stand_in_are_those_of_the_whole_file(phone: Path) -> None:
         folder = store().path(hls_folder(arrived.media_id)) / "1" / "144p"
         return [path.read_bytes() for path in sorted(folder.glob("*.m4s"))]
 
-    assert len(segments(film)) == 4
+    assert len(segments(film)) == 6
     assert segments(film) == segments(plain)
 
 
@@ -498,14 +498,14 @@ def test_what_was_made_counts_only_if_the_end_comes_the_same(phone: Path) -> Non
     film = Arriving(phone)
     tail = film.send_tail()
     film.arrive_and_work(0.9)
-    assert film.pieces == [0, 1, 2]
+    assert film.pieces == [0, 1, 2, 3]
     # A name in the index, of the handler: the plan is the same, and yet it is another file.
     other = tail.replace(b"VideoHandler", b"OtherHandler")
     assert other != tail
     film.arrive(1, film.data.replace(tail, other))
     finish_upload(upload_id=film.upload.pk)
     kinds = work_off()
-    assert kinds.count(Job.Kind.LADDER) + kinds.count(Job.Kind.LEAD) == 3
+    assert kinds.count(Job.Kind.LADDER) + kinds.count(Job.Kind.LEAD) == 5
     assert film.shape["status"] == "completed"
     assert left_of_early(film) == []
 

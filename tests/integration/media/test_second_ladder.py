@@ -104,7 +104,9 @@ def test_every_frame_is_in_it_once_and_each_segment_begins_with_a_keyframe(
     with av.open(str(path)) as container:
         shown = [(frame.time, frame.key_frame) for frame in container.decode(video=0)]
     assert [time for time, _ in shown] == pytest.approx([n / 10 for n in range(90)], abs=0.001)
-    assert [time for time, is_key in shown if is_key] == pytest.approx([0, 2, 4, 6, 8], abs=0.001)
+    # Segments begin at 0, 1, 3 and 6 s, and those that are longer have another after two.
+    keyframes = [time for time, is_key in shown if is_key]
+    assert keyframes == pytest.approx([0, 1, 3, 5, 6, 8], abs=0.001)
 
 
 def test_nothing_is_made_unless_it_is_switched_on(video: MediaFile, settings: Settings) -> None:

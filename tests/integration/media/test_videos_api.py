@@ -48,7 +48,7 @@ def test_the_owner_sees_a_video(planned: Planned, ada: User, slash: str) -> None
         "width": 128,
         "height": 72,
         "status": "processing",
-        "progress_percent": 33,
+        "progress_percent": 25,
         "made": [[0, 0]],
     }
 

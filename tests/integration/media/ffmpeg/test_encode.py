@@ -75,7 +75,7 @@ def test_a_piece_that_gives_nothing_becomes_a_still_with_the_same_init(tmp_path:
     joined = tmp_path / "joined.mp4"
     joined.write_bytes(made.plan.init("108p") + still.path.read_bytes())
     assert still.frames == 1
-    assert [seconds for _, seconds in presented(joined)] == [pytest.approx(2, abs=0.001)]
+    assert [seconds for _, seconds in presented(joined)] == [pytest.approx(1, abs=0.001)]
 
 
 def test_an_init_of_its_own_is_an_error(make: Make, tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from media.ffmpeg import child_process
 from media.ffmpeg.binary import ffmpeg_binary
 from media.ffmpeg.child_process import ask
 from media.ffmpeg.errors import ToolFailed, ToolStalled, ToolTimedOut
 from media.ffmpeg.limits import Limits, bounded
-from media.ffmpeg.run import Watch, run, start, supervise
+from media.ffmpeg.run import BACKGROUND, Watch, run, start, supervise
 
 ENDLESS = ("-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc", "-f", "null", "-")
 
@@ -152,7 +153,7 @@ def test_background_work_stands_below_everything() -> None:
     code = "import os, time; time.sleep(.3); print(os.nice(0), open('/proc/self/autogroup').read())"
     said: list[bytes] = []
     supervise(
-        python(code, background=True),
+        python(code, nice=BACKGROUND),
         watch=Watch(timeout_seconds=30),
         on_output=keeping(said),
     )
@@ -193,6 +194,32 @@ def test_a_caller_killed_before_its_process_asked_for_the_signal_leaves_nothing(
 def test_a_child_that_dies_is_a_failure() -> None:
     with pytest.raises(ToolFailed):
         ask({"do": "inspect"}, watch=Watch(timeout_seconds=30), on_message=lambda _m, _p: True)
+
+
+def test_children_wait_before_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def waiting() -> set[int]:
+        return children() - others
+
+    monkeypatch.setattr(child_process, "_REFILL_SECONDS", 0.1)
+    others = children()
+    child_process.keep_warm()
+    try:
+        at_first = waiting()
+        assert len(at_first) == 3
+        with pytest.raises(ToolFailed):
+            ask({"do": "inspect"}, watch=Watch(timeout_seconds=30), on_message=lambda _m, _p: True)
+        left = waiting()
+        assert len(left) == 2
+        assert left < at_first
+        until = time.monotonic() + 10
+        while len(waiting()) < 3:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        at_last = waiting()
+        assert left < at_last
+    finally:
+        child_process.let_go()
+    wait_until_gone([*at_first | at_last])
 
 
 def _children_of(pid: int) -> list[str]:

@@ -21,7 +21,7 @@ from media.ffmpeg.errors import ToolExceeded, ToolFailed
 from media.ffmpeg.limits import Limits
 from media.ffmpeg.planning import make_plan
 from media.ffmpeg.probe import inspect
-from media.ffmpeg.run import Watch, run, start, supervise
+from media.ffmpeg.run import BACKGROUND, Watch, run, start, supervise
 from tests.hostile.canary import Canary
 from tests.integration.media.ffmpeg.clips import clip, ffmpeg
 from tests.integration.media.ffmpeg.test_run import ENDLESS, CancelledByTest, keeping
@@ -163,7 +163,7 @@ def test_cancelling_ends_all_of_it_within_a_second(tmp_path: Path) -> None:
 
     argv = [ffmpeg_binary(), *ENDLESS[:-3], "-f", "mpegts", str(tmp_path / "out.ts")]
     with pytest.raises(CancelledByTest):
-        run(argv, timeout_seconds=30, on_progress=cancel, background=True)
+        run(argv, timeout_seconds=30, on_progress=cancel, nice=BACKGROUND)
     wait_until_nothing_is_left_of(tmp_path, seconds=1)
 
 
@@ -202,7 +202,7 @@ def test_priority_limits_and_signals_reach_what_runs_inside() -> None:
     said: list[bytes] = []
     script = "sleep .2; cut -d' ' -f19 /proc/self/stat; ulimit -n; cat /proc/self/oom_score_adj"
     process = start(
-        sandbox.around(["/bin/sh", "-c", script]), background=True, limits=Limits(open_files=33)
+        sandbox.around(["/bin/sh", "-c", script]), nice=BACKGROUND, limits=Limits(open_files=33)
     )
     supervise(process, watch=Watch(timeout_seconds=30), on_output=keeping(said))
     assert b"".join(said).split() == [b"19", b"33", b"1000"]

@@ -23,10 +23,10 @@ MOST_LOSS_DB = 0.5
 AROUND = 3
 
 
-def made_in_pieces_of(source: Path, folder: Path, first: float, usual: float) -> Made:
+def made_in_pieces_of(source: Path, folder: Path, piece_seconds: tuple[float, ...]) -> Made:
     folder.mkdir()
     inspection = inspect(source)
-    plan = make_plan(inspection, first_piece_seconds=first, piece_seconds=usual)
+    plan = make_plan(inspection, piece_seconds=piece_seconds)
     plan = plan.with_inits(encode.make_inits(source, plan=plan, work_dir=folder))
     made = Made(source, source, folder, inspection, plan)
     make_all(made)
@@ -44,8 +44,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Made, Made]:
         *("-t", "9", "-c:v", "mpeg4", "-q:v", "2", "-g", "250", "-c:a", "flac", str(source)),
     )
     return (
-        made_in_pieces_of(source, folder / "pieces", 1.0, 2.0),
-        made_in_pieces_of(source, folder / "uncut", UNCUT_SECONDS, UNCUT_SECONDS),
+        made_in_pieces_of(source, folder / "pieces", (1.0, 2.0)),
+        made_in_pieces_of(source, folder / "uncut", (UNCUT_SECONDS,)),
     )
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from media.ffmpeg.errors import UnreadableMedia
 from media.ffmpeg.plan import Plan
-from media.ffmpeg.planning import cut, make_plan
+from media.ffmpeg.planning import PIECE_SECONDS, cut, make_plan
 from tests.unit.media.ffmpeg.factories import make_inspection
 
-LENGTHS = Fraction(2), Fraction(6)
+LENGTHS = tuple(Fraction(seconds) for seconds in PIECE_SECONDS)
 
 
 @given(
@@ -42,35 +42,35 @@ def test_pieces_cover_every_frame_once(
     assert set(bounds[:-1]) <= set(frames[::key_every] if must_use_keys else frames)
 
 
-def test_the_first_piece_is_short_and_the_others_are_about_six_seconds() -> None:
+def test_the_first_pieces_are_short_and_the_others_are_about_six_seconds() -> None:
     plan = make_plan(make_inspection(key_every=15))
     lengths = [segment.duration_seconds for segment in plan.segments("720p")]
-    assert lengths[0] == pytest.approx(2)
-    assert set(lengths[1:-1]) == {6.0}
+    assert lengths[:3] == pytest.approx([1, 2, 3])
+    assert set(lengths[3:-1]) == {6.0}
 
 
 def test_a_first_piece_does_not_wait_for_a_far_keyframe() -> None:
     plan = make_plan(make_inspection(key_every=150))
-    assert plan.segments("720p")[0].duration_seconds == pytest.approx(2)
+    assert [s.duration_seconds for s in plan.segments("720p")[:2]] == pytest.approx([1, 2])
 
 
 def test_frames_far_from_keyframes_are_cut_anywhere() -> None:
     plan = make_plan(make_inspection(key_every=10_000))
-    lengths = {round(s.duration_seconds, 3) for s in plan.segments("720p")[1:-1]}
+    lengths = {round(s.duration_seconds, 3) for s in plan.segments("720p")[3:-1]}
     assert lengths == {6.0}
 
 
 def test_a_tail_of_less_than_a_second_belongs_to_the_piece_before() -> None:
-    plan = make_plan(make_inspection(seconds=2 + 6 * 3, key_every=10_000))
-    inspection = make_inspection(seconds=20, key_every=10_000)
+    plan = make_plan(make_inspection(seconds=6 + 6 * 2, key_every=10_000))
+    inspection = make_inspection(seconds=18, key_every=10_000)
     assert inspection.video
-    longer = replace(inspection.video, frames=range(610), end=610, sizes=[1] * 610)
+    longer = replace(inspection.video, frames=range(550), end=550, sizes=[1] * 550)
     assert make_plan(replace(inspection, video=longer)).piece_count == plan.piece_count
 
 
 def test_pieces_end_at_the_last_keyframe_before_six_seconds() -> None:
     plan = make_plan(make_inspection(key_every=75))
-    lengths = {round(s.duration_seconds, 3) for s in plan.segments("720p")[1:-1]}
+    lengths = {round(s.duration_seconds, 3) for s in plan.segments("720p")[4:-1]}
     assert lengths == {5.0}
 
 
@@ -111,7 +111,7 @@ def test_the_clock_of_the_segments_begins_at_zero() -> None:
     assert plan.origin_seconds == Fraction(111, 30)
     assert plan.segments("720p")[0].start_seconds == 0
     assert plan.video
-    assert plan.video.marks[1] == 180_000
+    assert plan.video.marks[1] == 90_000
 
 
 def test_fit_sound_is_copied_from_the_first_packet_after_the_origin() -> None:
