@@ -65,7 +65,9 @@ def keep_warm() -> None:
     else:
         logger.info("media processes run without a sandbox", extra={"reason": sandbox.why_not()})
     _is_kept_warm = True
-    _fill()
+    with _lock:
+        _spares.append(_start_child())
+    _fill_later()
 
 
 def let_go() -> None:

@@ -38,9 +38,9 @@ LADDER: tuple[Rung, ...] = (
     Rung(short_side_px=1080, preset="superfast", crf=20.6, max_kbps=6500),
     Rung(short_side_px=720, preset="superfast", options=_MORE, crf=20.1, max_kbps=3600),
     Rung(short_side_px=480, preset="superfast", options=_MOST, crf=20.6, max_kbps=1800),
-    Rung(short_side_px=360, preset="superfast", options=_MOST, crf=20.3, max_kbps=900),
+    Rung(short_side_px=360, preset="superfast", options=_MOST, crf=20.9, max_kbps=900),
     Rung(short_side_px=240, preset="superfast", options=_MOST, crf=21.2, max_kbps=450),
-    Rung(short_side_px=144, preset="superfast", options=_MOST, crf=21.6, max_kbps=225),
+    Rung(short_side_px=144, preset="superfast", options=_MOST, crf=21.9, max_kbps=225),
 )
 
 #: The default size of the largest rung that is encoded; copying has no such cap.

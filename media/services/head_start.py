@@ -4,7 +4,7 @@ The first piece of the lead rung, or a copy of the packets from the first missin
 the sound from its first missing segment on. Copying and sound go on to their ends, in one run
 without a join, unless somebody else waits for this slot: then other jobs go on from there. But
 while picture or sound have not begun yet, the other does not run far ahead: the sound of an hour
-takes a processor that the first two seconds of picture need.
+takes a processor that the first second of picture needs.
 
 The threads only run the encoders. The database belongs to the thread that holds the claim, which
 takes what they made from `batches`.

@@ -197,25 +197,23 @@ def test_a_child_that_dies_is_a_failure() -> None:
 
 
 def test_children_wait_before_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    def waiting() -> set[int]:
+    def waiting(count: int) -> set[int]:
+        until = time.monotonic() + 10
+        while len(children() - others) != count:
+            assert time.monotonic() < until
+            time.sleep(0.02)
         return children() - others
 
-    monkeypatch.setattr(child_process, "_REFILL_SECONDS", 0.1)
+    monkeypatch.setattr(child_process, "_REFILL_SECONDS", 1.0)
     others = children()
     child_process.keep_warm()
     try:
-        at_first = waiting()
-        assert len(at_first) == 3
+        at_first = waiting(3)
         with pytest.raises(ToolFailed):
             ask({"do": "inspect"}, watch=Watch(timeout_seconds=30), on_message=lambda _m, _p: True)
-        left = waiting()
-        assert len(left) == 2
+        left = waiting(2)
         assert left < at_first
-        until = time.monotonic() + 10
-        while len(waiting()) < 3:
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        at_last = waiting()
+        at_last = waiting(3)
         assert left < at_last
     finally:
         child_process.let_go()
