@@ -1,14 +1,21 @@
-"""Tests: a folder of their own that goes away, quick password hashes, no throttles."""
+"""Tests: a folder and a Redis database of their own, quick password hashes, no throttles."""
 
 import atexit
 import os
 import shutil
 import tempfile
+from urllib.parse import urlsplit
 
 # One folder per test process (and per pytest-xdist worker), never the instance's own.
 _folder = tempfile.mkdtemp(prefix="reelay-test-")
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 os.environ["VAR_DIR"] = _folder
+
+# Of Redis, each process has a database of its own: a test that clears the cache empties it.
+if os.environ.get("REDIS_URL"):
+    _number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    _redis = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{_number + 1}")
+    os.environ["REDIS_URL"] = _redis.geturl()
 
 from core.settings.base import *  # noqa: E402
 
