@@ -60,6 +60,7 @@ async def append_body(
     try:
         await appender.take_all(receive)
     except BaseException:
+        # Also when it is cancelled: what has arrived is kept, then the error goes on to the caller.
         await appender.give_up()
         raise
     return appender.claim

@@ -46,6 +46,7 @@ class Known(Generic[K, V]):
         except asyncio.CancelledError:
             raise
         except BaseException:
+            # A look-up that failed is no answer for the next one; whoever asked gets the error.
             self._forget(key, entry)
             raise
         if value is None and not self._keep_none:

@@ -160,11 +160,8 @@ def cut(
     marks: Sequence[int] = inner if must_use_keys or max(gaps) <= usual else frames
     bounds = [frames[0]]
     for length in firsts:
-        target = bounds[-1] + length
-        if must_use_keys:
-            found = _at_or_after(marks, target)
-        else:
-            found = _first_end(frames, marks, target, stretch=length // 4)
+        others = marks if must_use_keys else frames
+        found = _first_end(others, marks, bounds[-1] + length, stretch=length // 4)
         if found is None or found >= end:
             break
         bounds.append(found)
