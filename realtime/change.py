@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 class Change:
     """What the relay tells the hubs of all processes: messages that lead a topic to a version.
 
-    `prev` is what they build on, 0 where they are the whole state. `version` is 0 for the end of
-    a topic, which has no version any more. `audience` says who may follow, as far as the row of
-    the topic tells ("" where the change has nothing to do with it): when it is another one than
-    before, followers are checked again before they hear of it.
+    `prev` is what they build on, 0 where they are the whole state. `is_end` is set where the topic
+    is gone and has no version any more; 0 is the version of what has just been made. `audience`
+    says who may follow, as far as the row of the topic tells ("" where the change has nothing to
+    do with it): when it is another one than before, followers are checked again before they hear
+    of it.
     """
 
     topic: str
@@ -23,6 +24,7 @@ class Change:
     version: int
     messages: list[dict[str, Any]] = field(default_factory=list)
     audience: str = ""
+    is_end: bool = False
 
     #: The `type` that channel layers ask for.
     LAYER_TYPE: ClassVar[str] = "live.change"

@@ -91,7 +91,7 @@ class Room:
 
     def add(self, change: Change) -> None:
         """Take a change: the first goes out at once, what follows soon goes out together."""
-        if change.version == 0:
+        if change.is_end:
             self._end()
         elif change.audience not in ("", self._audience):
             self._hub.run(self._add_after_recheck(change))

@@ -176,7 +176,7 @@ def ending(topic: Topic) -> Change:
         messages = [MediaDeleted(video_id=topic.key).to_wire()]
     elif topic.kind == "admin":
         messages = [QueueClosed().to_wire()]
-    return Change(topic=str(topic), prev=0, version=0, messages=messages)
+    return Change(topic=str(topic), prev=0, version=0, messages=messages, is_end=True)
 
 
 _TABLES: dict[str, type[Model]] = {"post": Post, "media": MediaFile, "user": User}

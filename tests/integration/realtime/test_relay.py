@@ -185,6 +185,15 @@ def test_deleted_media_ends_its_topic_and_is_told_to_the_owner(carrier: Carrier,
     tell(MediaDeleted(media_id=media_id, owner_id=ann.pk, owner_version=8))
     assert told(carrier) == ["media.deleted", "media.deleted"]
     assert [(change.prev, change.version) for change in carrier.changes] == [(0, 0), (7, 8)]
+    assert [change.is_end for change in carrier.changes] == [True, False]
+
+
+def test_what_is_told_of_a_new_video_does_not_end_its_topic(carrier: Carrier, ann: User) -> None:
+    media = MediaFile.objects.create(owner=ann, filename="a.mp4", state="uploading")
+    tell(MediaChanged(media_id=media.pk, owner_id=ann.pk, version=0, owner_version=1))
+    whole, own = carrier.changes
+    assert (whole.topic, whole.version, whole.is_end) == (f"media:{media.pk}", 0, False)
+    assert (own.version, own.is_end) == (1, False)
 
 
 def test_signing_out_is_told_to_every_process(carrier: Carrier, ann: User) -> None:

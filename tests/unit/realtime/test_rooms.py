@@ -195,6 +195,16 @@ async def test_the_end_of_a_topic_comes_after_all_before_it_and_lets_go(stage: S
     assert not stage.room.members
 
 
+async def test_what_is_new_has_version_0_and_is_not_at_its_end(stage: Stage) -> None:
+    # What is told of a row that has just been made arrives when it is already followed.
+    listener = stage.listener(version=0)
+    state = PostUpdated(state={}).to_wire()
+    stage.room.add(Change(topic=str(TOPIC), prev=0, version=0, messages=[state], audience="public"))
+    assert (listener.frames, listener.dropped) == ([], [])
+    stage.room.add(step(1))
+    assert listener.versions == [1]
+
+
 async def test_another_audience_is_checked_before_it_hears(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
