@@ -160,6 +160,7 @@ def fleet(folder: Path, size: int) -> float:
     processes = [start([*command, str(count)], log) for count in crews]
     try:
         wait_for_workers(size, log)
+        Job.objects.all().delete()  # what the videos of `pair` and a smaller fleet have left
         enqueue(size * ROUNDS)
         deadline = time.monotonic() + 20 * ROUNDS
         while Job.objects.exclude(state="done").exists() and time.monotonic() < deadline:
@@ -168,9 +169,7 @@ def fleet(folder: Path, size: int) -> float:
         stop(processes)
     done = Job.objects.filter(state="done")
     spent = done.aggregate(began=Min("started_at"), ended=Max("finished_at"))
-    rate = done.count() / (spent["ended"] - spent["began"]).total_seconds()
-    Job.objects.all().delete()
-    return float(rate)
+    return float(done.count() / (spent["ended"] - spent["began"]).total_seconds())
 
 
 def enqueue(count: int, owners: int = 5) -> None:
