@@ -307,7 +307,7 @@ class Claim:
             media_file = hold_media(self.job.media_file_id)
             self._guarded_update(lease_expires_at=in_seconds(settings.JOB_LEASE_SECONDS))
             if media_file is None:
-                raise LeaseLost  # It was deleted between the two statements, and the job with it.
+                raise LeaseLost  # Never reached: the job went with it, which the guard has seen.
             yield media_file
 
     def finish(self) -> None:

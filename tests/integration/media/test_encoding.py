@@ -9,6 +9,7 @@ from django.db import transaction
 
 from media.ffmpeg import encode
 from media.ffmpeg.errors import DamagedPiece, ToolFailed
+from media.ffmpeg.run import BACKGROUND
 from media.jobs.claim import claim_job
 from media.models import Job, MediaFile, Rendition, Segment
 from media.selectors import media_shapes
@@ -136,6 +137,23 @@ def test_sound_waits_for_the_first_picture(folder: Path, monkeypatch: pytest.Mon
     work_off(kinds=[Job.Kind.INGEST])
     assert 0 <= made_when_picture_ended[0] <= AHEAD_SEGMENTS
     assert max(sound) > 2 * AHEAD_SEGMENTS
+
+
+def test_what_is_played_first_goes_before_what_is_played_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_piece, stands_back = encode.make_piece, dict[str, dict[int, int]]()
+
+    def noted(*args: Any, number: int, rungs: Any, nice: int, **options: Any) -> Any:
+        stands_back.setdefault("+".join(rungs), {})[number] = nice
+        return make_piece(*args, number=number, rungs=rungs, nice=nice, **options)
+
+    monkeypatch.setattr(encode, "make_piece", noted)
+    make_uploaded(make_clip(folder / "two-rungs.mp4", seconds=20, size="320x180"))
+    work_off()
+    lead, ladder = stands_back["180p"], stands_back["144p"]
+    assert [lead[piece] for piece in sorted(lead)] == [2, 2, 4, 6, 8, 9]
+    assert set(ladder.values()) == {BACKGROUND}
 
 
 def test_a_container_that_cannot_be_sought_is_remuxed_first(clip: Path, folder: Path) -> None:
