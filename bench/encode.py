@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import av
 
@@ -33,6 +34,8 @@ from media.ffmpeg.probe import inspect
 
 FOLDER = Path("var/bench/encode")
 SECONDS = int(os.environ.get("BENCH_SECONDS", "60"))
+#: How often pieces are compared with an encode from end to end.
+IN_TURN = 3
 #: Prime, so that no contender has its keyframes, which look better, in the sample.
 VMAF_EVERY = 11
 
@@ -71,18 +74,16 @@ def main() -> None:
     out.mkdir()
     began = time.monotonic()
     mediacms, peertube, peertube_fit = Contender(), Contender(), Contender()
-    ours, fit, uncut = Contender(), Contender(), Contender()
+    ours, fit = Contender(), Contender()
     theirs = peer_jobs(clip, out, mediacms, peertube, peertube_fit)
     mine = [our_jobs(clip, out / "ours", ours, may_copy=False), our_jobs(clip, out / "fit", fit)]
-    # Before and after, so that a machine that grows slower meanwhile is slower for both.
-    measure_uncut(clip, out, uncut)
     interleave([theirs, *mine])
-    measure_uncut(clip, out, uncut)
     for contender in (mediacms, peertube, ours):
         for height, path in contender.files.items():
             contender.vmaf[height] = vmaf(path, clip)
     print_table(words, clip, mediacms, peertube, ours, time.monotonic() - began)
-    facts = results(mediacms, peertube, peertube_fit, ours, fit, uncut)
+    facts = results(mediacms, peertube, peertube_fit, ours, fit)
+    facts["pieces_overhead"] = pieces_overhead(clip, out / "in-turn")
     shutil.rmtree(out)
     print(json.dumps(facts | first_segment.measure(FOLDER, seconds=SECONDS)))
 
@@ -148,17 +149,29 @@ def our_jobs(
         contender.files[min(rung.width, rung.height)] = path
 
 
-def measure_uncut(clip: Path, out: Path, contender: Contender) -> None:
-    """Our settings in one process from end to end: what cutting costs is the difference."""
+def pieces_overhead(clip: Path, work_dir: Path) -> float:
+    """What cutting costs: our pieces, and our settings in one process from end to end.
+
+    In turn, and the middle one of each, because a machine may grow slower and faster meanwhile.
+    """
+    pieces, uncut = [], []
+    for number in range(IN_TURN):
+        whole, ours = Contender(), Contender()
+        (folder := work_dir / str(number)).mkdir(parents=True)
+        argv = uncut_command(clip, folder)
+        whole.measure("uncut", lambda argv=argv: run(argv))  # type: ignore[misc]
+        interleave([our_jobs(clip, folder / "pieces", ours, may_copy=False)])
+        uncut.append(whole.cpu["uncut"])
+        pieces.append(ours.cpu["pieces"])
+        print(f"in pieces {pieces[-1]:.1f} s, uncut {uncut[-1]:.1f} s", flush=True)
+    return round(median(pieces) / median(uncut) - 1, 3)
+
+
+def uncut_command(clip: Path, folder: Path) -> list[str]:
+    """The command of a piece that is the whole clip."""
     plan = make_plan(inspect(clip), may_copy_video=False, piece_seconds=(10**6,))
-    if plan.video is None:
-        raise SystemExit("The clip has no picture.")
-    folder = out / "uncut"
-    folder.mkdir(exist_ok=True)
-    argv = piece_command(
-        ffmpeg_binary(), plan, number=0, rungs=plan.video.rungs, source=clip, out_dir=folder
-    )
-    contender.measure("pieces", lambda: run(argv))
+    rungs = plan.video.rungs if plan.video else ()
+    return piece_command(ffmpeg_binary(), plan, number=0, rungs=rungs, source=clip, out_dir=folder)
 
 
 def interleave(jobs: list[Iterator[None]]) -> None:
@@ -175,7 +188,6 @@ def results(
     peertube_fit: Contender,
     ours: Contender,
     fit: Contender,
-    uncut: Contender,
 ) -> dict[str, float]:
     """The figures that are compared with targets."""
     peertube_copying = peertube.total_cpu - peertube.cpu["1080"] + peertube_fit.total_cpu
@@ -188,7 +200,6 @@ def results(
         "fit_cpu_vs_peertube": fit.total_cpu / peertube_copying,
         "vmaf_delta_min": min(ours.vmaf[h] - mediacms.vmaf[h] for h in heights),
         "bytes_vs_mediacms": mine / theirs,
-        "pieces_overhead": 2 * ours.cpu["pieces"] / uncut.total_cpu - 1,
     }
     return {name: round(value, 3) for name, value in values.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -61,13 +62,14 @@ def piece_command(
     source: Path,
     out_dir: Path,
     frames: int | None = None,
+    run_up_seconds: int = 0,
 ) -> list[str]:
     """Decode piece `number` once and encode it for `rungs`: {rung}.mp4 in `out_dir`.
 
-    With `frames` it stops after so many of them.
+    With `frames` it stops after so many of them; with a run-up, decoding begins earlier by that.
     """
     video = _video(plan)
-    seek = seek_arguments(video, video.bounds[number]) if number else []
+    seek = seek_arguments(video, number, run_up_seconds)
     start, end = video.bounds[number], video.bounds[number + 1]
     # Before scaling, which would run ahead of the outputs by a dozen frames.
     few = f",trim=end_frame={frames}" if frames else ""
@@ -104,18 +106,20 @@ def still_command(
     ]
 
 
-def seek_arguments(video: VideoPlan, tick: int) -> list[str]:
-    """Seek to the keyframe at or before `tick`; nothing where there is none.
+def seek_arguments(video: VideoPlan, number: int, run_up_seconds: int = 0) -> list[str]:
+    """Seek to where decoding of piece `number` begins; nothing where that is the beginning.
 
-    Half a millisecond early, since containers round. Without -seek_timestamp, sources that do not
-    begin at 0 would lose frames; without a keyframe before it, a seek would lose all of them. And
-    without -noaccurate_seek FFmpeg drops what is before `tick` by itself, but counts where the
-    file begins twice: from a source that begins at an hour, nothing was left.
+    Without -seek_timestamp, sources that do not begin at 0 would lose frames. And without
+    -noaccurate_seek FFmpeg drops what is before by itself, but counts where the file begins twice:
+    from a source that begins at an hour, nothing was left.
     """
-    if video.first_key > tick:
+    tick = video.sought(number)
+    if tick is None:
         return []
-    seconds = float(tick * video.time_base) - 0.0005
-    return [*_SEEK, f"{seconds:.6f}"]
+    seconds = tick * video.time_base - run_up_seconds
+    if seconds < video.bounds[0] * video.time_base:
+        return []
+    return [*_SEEK, f"{math.ceil(seconds * 1_000_000)}us"]
 
 
 def cascade(video: VideoPlan, rungs: Sequence[PlannedRung]) -> str:
@@ -227,7 +231,7 @@ def poster_command(ffmpeg: str, plan: Plan, *, number: int, source: Path, out: P
     """
     video = _video(plan)
     at = video.bounds[number]
-    seek = seek_arguments(video, at) if number else []
+    seek = seek_arguments(video, number)
     rung = video.rungs[0]
     scale = min(1.0, 1280 / max(rung.width, rung.height))
     width, height = (max(round(side * scale / 2) * 2, 2) for side in (rung.width, rung.height))

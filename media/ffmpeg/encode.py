@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 _SLOWEST = 240.0
 _LEAST_TIMEOUT_SECONDS = 600.0
 
+#: How much earlier a decoder begins that could not show a piece from its keyframe on.
+_RUN_UP_SECONDS = 10
+
 #: Bounds of single files that a process makes, far above what any of them needs.
 _MOST_SEGMENT_BYTES = 512 << 20
 _MOST_SMALL_BYTES = 64 << 20
@@ -93,13 +96,29 @@ def make_piece(
             limits=Limits(file_bytes=_MOST_SEGMENT_BYTES),
         )
 
-    with _scratch(work_dir) as scratch:
-        whole = command.piece_command(
-            ffmpeg_binary(), plan, number=number, rungs=wanted, source=source, out_dir=scratch
+    def decode_and_encode(scratch: Path, run_up_seconds: int = 0) -> None:
+        argv = command.piece_command(
+            ffmpeg_binary(),
+            plan,
+            number=number,
+            rungs=wanted,
+            source=source,
+            out_dir=scratch,
+            run_up_seconds=run_up_seconds,
         )
+        encode(argv)
+        _check_frames(video, number, wanted, scratch)
+
+    with _scratch(work_dir) as scratch:
         try:
-            encode(whole)
-            _check_frames(video, number, wanted, scratch)
+            try:
+                decode_and_encode(scratch)
+            except DamagedPiece:
+                if not number:
+                    raise
+                # What calls itself a keyframe may begin a picture that is whole only a second
+                # later (intra refresh), and what a decoder was not given before, it leaves out.
+                decode_and_encode(scratch, _RUN_UP_SECONDS)
         except (ToolFailed, DamagedPiece) as error:
             if not tolerate_damage:
                 raise

@@ -53,6 +53,7 @@ def _cut(video: VideoPlan, pieces: int) -> VideoPlan:
         bounds=video.bounds[: pieces + 1],
         frames=video.frames[:pieces],
         sizes=(),
+        seeks=(),
         frame_rate=Fraction(0),
         rungs=(),
     )

@@ -75,8 +75,10 @@ class VideoPlan:
     """The pieces of the picture. Piece n reaches from `bounds[n]` to `bounds[n + 1]`.
 
     Bounds are presented timestamps of the source in its own `time_base`; `frames[n]` is how many
-    frames a piece has, `sizes[n]` how many bytes its packets have in the source. Plain pixels are
-    those that need nothing but scaling: 8 bits, 4:2:0, even sides, the usual range and tones.
+    frames a piece has, `sizes[n]` how many bytes its packets have in the source, and `seeks[n]`
+    what to seek so that FFmpeg begins with the keyframe at or before it (None: begin at the
+    beginning). Plain pixels are those that need nothing but scaling: 8 bits, 4:2:0, even sides,
+    the usual range and tones.
     """
 
     stream_index: int
@@ -84,7 +86,6 @@ class VideoPlan:
     bounds: tuple[int, ...]
     frames: tuple[int, ...]
     sizes: tuple[int, ...]
-    first_key: int
     frame_rate: Fraction
     rungs: tuple[PlannedRung, ...]
     is_interlaced: bool
@@ -94,6 +95,7 @@ class VideoPlan:
     color_space: int
     is_full_range: bool
     has_plain_pixels: bool = False
+    seeks: tuple[int | None, ...] = ()
 
     @cached_property
     def marks(self) -> tuple[int, ...]:
@@ -109,6 +111,10 @@ class VideoPlan:
         if any(rung.encoder == AV1 for rung in self.rungs):
             return 0  # Its frames are shown in the order in which they are decoded.
         return min(max(round(3 * VIDEO_TIMESCALE / self.frame_rate), 900), VIDEO_TIMESCALE)
+
+    def sought(self, number: int) -> int | None:
+        """What is sought for piece `number`. Plans of before had bounds alone."""
+        return (self.seeks or (None, *self.bounds[1:]))[number]
 
     def mark(self, tick: int) -> int:
         """A timestamp of the source, on the clock of the segments."""

@@ -29,6 +29,13 @@ PIECE_SECONDS = (1.0, 2.0, 3.0, 6.0)
 #: A last piece or segment shorter than this is joined to the one before it.
 _SHORTEST_LAST_SECONDS = 1.0
 
+#: How far a keyframe is from the next one if it can be sought without meeting that.
+_FAR_SECONDS = Fraction(3, 4)
+#: A little more than the 3/23 s that FFmpeg looks earlier in Matroska and others.
+_SEEK_LATER_SECONDS = Fraction(14, 100)
+#: As much as decoding may be ahead of showing: sixteen frames at 32 a second.
+_SEEK_EARLIER_SECONDS = Fraction(1, 2)
+
 #: A copied rendition may have this many bits per pixel, or this many per second if that is more.
 _COPY_BITS_PER_PIXEL = 0.17
 _COPY_ALWAYS_BPS = 1_500_000
@@ -107,13 +114,13 @@ def _plan_video(
     sizes = tuple(so_far[b] - so_far[a] for a, b in pairwise(at))
     frame_rate = Fraction(len(frames)) / span if len(frames) > 1 else facts.frame_rate
     seconds = [(b - a) * base for a, b in pairwise(bounds)]
+    is_key_each = len(timeline.keys) == len(frames)
     plan = VideoPlan(
         stream_index=facts.stream_index,
         time_base=base,
         bounds=bounds,
         frames=tuple(b - a for a, b in pairwise(at)),
         sizes=sizes,
-        first_key=timeline.keys[0] if timeline.keys else timeline.end,
         frame_rate=frame_rate.limit_denominator(1001),
         rungs=_plan_rungs(facts, timeline, sizes, seconds, max_short_side_px, is_copied),
         is_interlaced=facts.is_interlaced,
@@ -123,6 +130,13 @@ def _plan_video(
         color_space=facts.color_space,
         is_full_range=facts.is_full_range,
         has_plain_pixels=_has_plain_pixels(facts),
+        seeks=(
+            None,
+            *(
+                seek(timeline.keys, at, time_base=base, is_key_each=is_key_each)
+                for at in bounds[1:-1]
+            ),
+        ),
     )
     if not is_copied:
         return plan
@@ -191,6 +205,31 @@ def _next_end(marks: Sequence[int], earliest: int, target: int) -> int | None:
 def _at_or_after(marks: Sequence[int], target: int) -> int | None:
     at = bisect_left(marks, target)
     return marks[at] if at < len(marks) else None
+
+
+def seek(keys: Sequence[int], tick: int, *, time_base: Fraction, is_key_each: bool) -> int | None:
+    """What to seek, so that FFmpeg begins with the last keyframe up to `tick`, or before it.
+
+    Some demuxers find a keyframe by the time it is shown at, others by that at which it is decoded,
+    and for some FFmpeg looks 3/23 s earlier than it is asked to. So a little later than the
+    keyframe is asked for; or, where others follow soon, as much before it as decoding may be ahead.
+    None where there is nothing to seek.
+
+    >>> tenths = {"time_base": Fraction(1, 100), "is_key_each": False}
+    >>> seek([0, 300, 600], 300, **tenths), seek([0, 300, 600], 599, **tenths)
+    (314, 314)
+    >>> seek([0, 300, 340], 320, **tenths), seek([10], 5, **tenths)
+    (250, None)
+    """
+    number = bisect_right(keys, tick) - 1
+    if number < 0:
+        return None
+    key = keys[number]
+    if number + 1 == len(keys) or (keys[number + 1] - key) * time_base >= _FAR_SECONDS:
+        return key + round(_SEEK_LATER_SECONDS / time_base)
+    if not is_key_each:
+        key -= round(_SEEK_EARLIER_SECONDS / time_base)
+    return key if key > keys[0] else None
 
 
 def _is_sane_to_copy(facts: VideoFacts, timeline: Timeline, span: Fraction) -> bool:

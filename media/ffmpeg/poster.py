@@ -77,7 +77,7 @@ def candidates(video: VideoPlan) -> list[int]:
     last = len(video.frames) - 1
     first = min(1, last)
     later = sorted({round(part * last) for part in LATER} - set(range(first + 1)))
-    return [first, *(number for number in later if video.first_key <= video.bounds[number])]
+    return [first, *(number for number in later if video.sought(number) is not None)]
 
 
 def score(grey: bytes, jpeg_bytes: int) -> float:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from struct import pack
@@ -63,7 +64,27 @@ def test_the_first_piece_is_never_sought() -> None:
 def test_nothing_is_sought_before_the_first_keyframe() -> None:
     plan = make_plan(make_inspection(key_every=10_000))
     assert plan.video
-    assert command.seek_arguments(plan.video, plan.video.first_key - 1) == []
+    early = replace(plan.video, seeks=(None, None, *plan.video.seeks[2:]))
+    assert command.seek_arguments(early, 1) == []
+    assert command.seek_arguments(early, 2) != []
+
+
+def test_a_run_up_begins_earlier_but_not_before_the_beginning() -> None:
+    plan = make_plan(make_inspection(seconds=60))
+    assert plan.video
+    usual = float(command.seek_arguments(plan.video, 5)[-1].removesuffix("us"))
+    early = float(command.seek_arguments(plan.video, 5, 10)[-1].removesuffix("us"))
+    assert usual - early == pytest.approx(10_000_000, abs=1)
+    assert command.seek_arguments(plan.video, 1, 10) == []
+
+
+def test_a_plan_of_before_is_sought_by_its_bounds() -> None:
+    plan = make_plan(make_inspection())
+    assert plan.video
+    old = replace(plan.video, seeks=())
+    assert command.seek_arguments(old, 0) == []
+    seconds = old.bounds[1] * old.time_base
+    assert command.seek_arguments(old, 1)[-1] == f"{math.ceil(seconds * 1_000_000)}us"
 
 
 def test_a_piece_takes_exactly_its_frames() -> None:
@@ -100,6 +121,12 @@ def test_every_encoder_runs_on_one_thread() -> None:
     argv = piece(make_plan(make_inspection()), 0)
     assert argv.count("libx264") == 6
     assert [argv[i + 1] for i, word in enumerate(argv) if word == "-threads"] == ["1"] * 6
+
+
+def test_for_one_frame_nothing_is_decoded_ahead() -> None:
+    argv = commands()["init"]
+    assert argv[argv.index("-threads") + 1] == "1"
+    assert argv.index("-threads") < argv.index("-i")
 
 
 def test_tones_are_mapped_once_for_all_rungs() -> None:

@@ -66,7 +66,7 @@ def test_a_poster_is_looked_for_all_over_the_video() -> None:
 def test_without_a_second_keyframe_a_poster_is_looked_for_at_the_beginning_only() -> None:
     video = make_plan(make_inspection(seconds=600)).video
     assert video
-    assert poster.candidates(replace(video, first_key=10**9)) == [1]
+    assert poster.candidates(replace(video, seeks=(None,) * len(video.seeks))) == [1]
 
 
 CLEAR = bytes(range(20, 220, 2)) * 20
