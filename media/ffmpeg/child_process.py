@@ -7,6 +7,7 @@ request and ends: nothing is carried over from one file to the next.
 
 from __future__ import annotations
 
+import compileall
 import json
 import logging
 import os
@@ -239,8 +240,12 @@ def _inside(argv: Sequence[str]) -> list[str]:
 
 @cache
 def _argv() -> tuple[str, ...]:
-    """An isolated interpreter that finds this package and PyAV, and nothing else."""
+    """An isolated interpreter that finds this package and PyAV, and nothing else.
+
+    It writes nothing, so the bytecode of what only children import is made here, where it can be.
+    """
     places = _places()
+    compileall.compile_dir(Path(__file__).parent, maxlevels=0, quiet=2)
     code = f"import sys; sys.path[:0] = {places!r}; from media.ffmpeg.child import main; main()"
     return (os.path.realpath(sys.executable), "-I", "-S", "-B", "-c", code)
 

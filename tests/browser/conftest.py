@@ -19,6 +19,17 @@ from tests.services import find
 #: Chromium as root, and videos that start without a gesture where a test says so.
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage"]
 
+#: These files take longest and are begun first, so that no process is left with one at the end.
+LONGEST = {
+    Path(__file__).with_name(f"test_{name}.py")
+    for name in ("access", "early_work", "journey", "killed_workers", "second_ladder")
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest in front; all others stay in order."""
+    items.sort(key=lambda item: item.path not in LONGEST)
+
 
 @pytest.fixture(scope="session")
 def built_client() -> Path:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,14 @@ def test_a_caller_killed_before_its_process_asked_for_the_signal_leaves_nothing(
 def test_a_child_that_dies_is_a_failure() -> None:
     with pytest.raises(ToolFailed):
         ask({"do": "inspect"}, watch=Watch(timeout_seconds=30), on_message=lambda _m, _p: True)
+
+
+def test_children_do_not_compile_what_they_import() -> None:
+    compiled = Path(cache_from_source(str(Path(child_process.__file__).with_name("reaching.py"))))
+    compiled.unlink(missing_ok=True)
+    child_process._argv.cache_clear()
+    child_process._argv()
+    assert compiled.exists()
 
 
 def test_children_wait_before_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
