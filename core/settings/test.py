@@ -32,6 +32,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 0
+# A test client makes the middleware anew, which would look up hundreds of files each time.
+SERVESTATIC_USE_FINDERS = SERVESTATIC_USE_STATIC_ROOT = False
 LOGGING["root"]["level"] = "WARNING"  # type: ignore[index]
 
 env.check()

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
+from pytest_django import Settings
 
 from core.openapi import document
 from tests.factories.posts import make_comment, make_media, make_post
@@ -116,7 +117,8 @@ def test_the_page_runs_no_script_of_its_own_and_none_from_elsewhere() -> None:
     assert all(address.startswith("/") and not address.startswith("//") for address in addresses)
 
 
-def test_everything_the_page_needs_is_served_by_us() -> None:
+def test_everything_the_page_needs_is_served_by_us(settings: Settings) -> None:
+    settings.SERVESTATIC_USE_FINDERS = True
     page = Client().get("/api/docs").content.decode()
     for address in re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
         answer = Client().get(address)
