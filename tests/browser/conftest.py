@@ -19,16 +19,15 @@ from tests.services import find
 #: Chromium as root, and videos that start without a gesture where a test says so.
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage"]
 
-#: These files take longest and are begun first, so that no process is left with one at the end.
-LONGEST = {
-    Path(__file__).with_name(f"test_{name}.py")
-    for name in ("access", "early_work", "journey", "killed_workers", "second_ladder")
-}
+#: These files take longest and are begun first, so that no process is left with one at the end;
+#: and what encodes behind everything else goes beside what waits for a slow link.
+LONGEST = ("second_ladder", "early_work", "killed_workers", "access", "journey")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that take longest in front; all others stay in order."""
-    items.sort(key=lambda item: item.path not in LONGEST)
+    ranks = {Path(__file__).with_name(f"test_{name}.py"): n for n, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 @pytest.fixture(scope="session")
