@@ -20,7 +20,7 @@ MEMORY_BYTES = 1 << 30
 MOST_OUTPUT_BYTES = 64 << 20
 
 #: Files of the fuzzer for each kind of container; `make fuzz` tries thousands.
-FUZZED_PER_KIND = 8
+FUZZED_PER_KIND = 16
 
 
 @pytest.fixture(scope="module")
