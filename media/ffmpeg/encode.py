@@ -107,18 +107,18 @@ def make_piece(
             run_up_seconds=run_up_seconds,
         )
         encode(argv)
-        _check_frames(video, number, wanted, scratch)
+        try:
+            _check_frames(video, number, wanted, scratch)
+        except DamagedPiece:
+            if run_up_seconds or video.sought(number) is None:
+                raise
+            # What calls itself a keyframe may begin a picture that is whole only a second later
+            # (intra refresh), and what a decoder was not given before, it leaves out.
+            decode_and_encode(scratch, _RUN_UP_SECONDS)
 
     with _scratch(work_dir) as scratch:
         try:
-            try:
-                decode_and_encode(scratch)
-            except DamagedPiece:
-                if not number:
-                    raise
-                # What calls itself a keyframe may begin a picture that is whole only a second
-                # later (intra refresh), and what a decoder was not given before, it leaves out.
-                decode_and_encode(scratch, _RUN_UP_SECONDS)
+            decode_and_encode(scratch)
         except (ToolFailed, DamagedPiece) as error:
             if not tolerate_damage:
                 raise

@@ -115,6 +115,10 @@ def _plan_video(
     frame_rate = Fraction(len(frames)) / span if len(frames) > 1 else facts.frame_rate
     seconds = [(b - a) * base for a, b in pairwise(bounds)]
     is_key_each = len(timeline.keys) == len(frames)
+    seeks = (
+        seek(timeline.keys, bound, time_base=base, is_key_each=is_key_each)
+        for bound in bounds[1:-1]
+    )
     plan = VideoPlan(
         stream_index=facts.stream_index,
         time_base=base,
@@ -130,13 +134,7 @@ def _plan_video(
         color_space=facts.color_space,
         is_full_range=facts.is_full_range,
         has_plain_pixels=_has_plain_pixels(facts),
-        seeks=(
-            None,
-            *(
-                seek(timeline.keys, at, time_base=base, is_key_each=is_key_each)
-                for at in bounds[1:-1]
-            ),
-        ),
+        seeks=(None, *seeks),
     )
     if not is_copied:
         return plan
