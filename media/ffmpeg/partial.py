@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from media.ffmpeg.boxes import with_delay
-from media.ffmpeg.plan import AudioPlan, Plan, VideoPlan
+from media.ffmpeg.plan import AudioPlan, Begun, Plan, VideoPlan
 from media.ffmpeg.planning import PIECE_SECONDS
 
 #: Pictures arrive in another order than they are shown in, and a short last piece is joined.
@@ -34,12 +34,13 @@ def certain_pieces(plan: Plan) -> int:
     return count
 
 
-def is_same_cut(early: Plan, whole: Plan, *, pieces: int) -> bool:
-    """Whether the first `pieces` of the one are those of the other.
+def is_same_cut(begun: Begun, whole: Plan) -> bool:
+    """Whether the pieces that were begun with are those of the whole plan.
 
     How rungs are encoded, and which, may be what the early plan says; but if pictures are copied,
     they are in both.
     """
+    early, pieces = begun.plan, begun.pieces
     if early.video is None or whole.video is None or whole.piece_count < pieces:
         return False
     is_copied = early.copied_rung is not None, whole.copied_rung is not None

@@ -241,6 +241,22 @@ class Plan:
         return plan
 
 
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """The plan of a file of which only the beginning was known, and how many of its pieces count.
+
+    What follows cannot change those: the others end where the file did at the time.
+    """
+
+    plan: Plan
+    pieces: int
+
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """The boundaries of the pieces that count, in ticks of the picture's time base."""
+        return self.plan.video.bounds[: self.pieces + 1] if self.plan.video else ()
+
+
 def _segments(marks: Sequence[int], rate: int) -> tuple[Segment, ...]:
     return tuple(
         Segment(number=n, start_seconds=a / rate, duration_seconds=(b - a) / rate)

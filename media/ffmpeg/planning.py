@@ -17,6 +17,7 @@ from media.ffmpeg.plan import (
     AUDIO_FRAME_SAMPLES,
     AUDIO_SAMPLE_RATE,
     AudioPlan,
+    Begun,
     Plan,
     PlannedRung,
     VideoPlan,
@@ -39,6 +40,8 @@ _SEEK_EARLIER_SECONDS = Fraction(1, 2)
 #: A copied rendition may have this many bits per pixel, or this many per second if that is more.
 _COPY_BITS_PER_PIXEL = 0.17
 _COPY_ALWAYS_BPS = 1_500_000
+#: So many times that, once pieces were made for it: the rate changes while a file arrives.
+_COPY_BEGUN_LENIENCY = 1.25
 _COPY_MAX_SHORT_SIDE_PX = 2160
 _COPY_MAX_AUDIO_BPS = 256_000
 
@@ -57,10 +60,12 @@ def make_plan(
     max_short_side_px: int = MAX_SHORT_SIDE_PX,
     piece_seconds: Sequence[float] = PIECE_SECONDS,
     may_copy_video: bool = True,
+    begun: Begun | None = None,
 ) -> Plan:
     """Decide every boundary, rung and setting. The same inspection always gives the same plan.
 
     `may_copy_video` False has the top rung encoded even where the source is fit to be copied.
+    Pieces of the same file that were `begun` stand, unless what is known now contradicts them.
     Raises UnreadableMedia if the source has nothing that can be played.
     """
     facts, video, audio = inspection.probe, None, None
@@ -70,7 +75,7 @@ def make_plan(
         timeline = inspection.video
         if not may_copy_video:
             timeline = replace(timeline, copy_init=b"")
-        video = _plan_video(facts.video, timeline, lengths, max_short_side_px)
+        video = _plan_video(facts.video, timeline, lengths, max_short_side_px, begun)
         origin = video.bounds[0] * video.time_base
     elif facts.audio and inspection.audio and inspection.audio.frames:
         origin = inspection.audio.frames[0] * facts.audio.time_base
@@ -97,10 +102,11 @@ def _plan_video(
     timeline: Timeline,
     lengths: Sequence[Fraction],
     max_short_side_px: int,
+    begun: Begun | None,
 ) -> VideoPlan:
     frames, base = timeline.frames, facts.time_base
     span = (timeline.end - frames[0]) * base
-    is_copied = bool(timeline.copy_init) and _is_sane_to_copy(facts, timeline, span)
+    is_copied = bool(timeline.copy_init) and _is_sane_to_copy(facts, timeline, span, begun)
     bounds = cut(
         frames,
         timeline.keys,
@@ -108,6 +114,7 @@ def _plan_video(
         time_base=base,
         lengths=lengths,
         must_use_keys=is_copied,
+        begun=begun.bounds if begun else (),
     )
     at = [bisect_left(frames, bound) for bound in bounds]
     so_far = [0, *accumulate(timeline.sizes)] if timeline.sizes else [0] * (len(frames) + 1)
@@ -151,12 +158,14 @@ def cut(
     time_base: Fraction,
     lengths: Sequence[Fraction],
     must_use_keys: bool = False,
+    begun: Sequence[int] = (),
 ) -> tuple[int, ...]:
     """Boundaries of pieces: each is a timestamp of a frame, the last one is `end`.
 
     The last of `lengths` is that of all pieces that follow. Keyframes are used where they are close
     enough, since nothing is decoded in vain then; or always, if packets are to be copied. Else any
-    frame will do, and so it will for the ends of the first pieces.
+    frame will do, and so it will for the ends of the first pieces. Boundaries that were `begun`
+    with stand if there is such a frame, or keyframe, at each of them.
 
     >>> tenths = {"time_base": Fraction(1, 10), "lengths": (Fraction(2), Fraction(6))}
     >>> cut(range(0, 100), [0, 50], 100, **tenths, must_use_keys=True)
@@ -170,10 +179,12 @@ def cut(
     inner = [key for key in keys if frames[0] < key < end]
     gaps = [b - a for a, b in pairwise([frames[0], *inner, end])]
     marks: Sequence[int] = inner if must_use_keys or max(gaps) <= usual else frames
+    allowed = keys if must_use_keys else frames
     bounds = [frames[0]]
-    for length in firsts:
-        others = marks if must_use_keys else frames
-        found = _first_end(others, marks, bounds[-1] + length, stretch=length // 4)
+    if begun and begun[0] == frames[0] and {*begun} <= {frames[0], *allowed, end}:
+        bounds = list(begun)
+    for length in firsts[len(bounds) - 1 :]:
+        found = _first_end(allowed, marks, bounds[-1] + length, stretch=length // 4)
         if found is None or found >= end:
             break
         bounds.append(found)
@@ -230,10 +241,16 @@ def seek(keys: Sequence[int], tick: int, *, time_base: Fraction, is_key_each: bo
     return key if key > keys[0] else None
 
 
-def _is_sane_to_copy(facts: VideoFacts, timeline: Timeline, span: Fraction) -> bool:
+def _is_sane_to_copy(
+    facts: VideoFacts, timeline: Timeline, span: Fraction, begun: Begun | None
+) -> bool:
     """Whether viewers should get the source's own bits: not too many of them per second."""
+    if begun is not None and begun.plan.copied_rung is None:
+        return False
     pixels_per_second = facts.width * facts.height * len(timeline.frames) / float(span)
     most = max(_COPY_BITS_PER_PIXEL * pixels_per_second, _COPY_ALWAYS_BPS)
+    if begun is not None:
+        most *= _COPY_BEGUN_LENIENCY
     bits_per_second = sum(timeline.sizes) * 8 / float(span)
     return facts.short_side_px <= _COPY_MAX_SHORT_SIDE_PX and bits_per_second <= most
 

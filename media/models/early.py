@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from media.ffmpeg.plan import Begun, Plan
+
 
 class EarlyWork(models.Model):
     """One upload that is looked at, or encoded, while its bytes arrive; gone when it is finished.
@@ -28,6 +30,13 @@ class EarlyWork(models.Model):
 
     def __str__(self) -> str:
         return f"early work on {self.media_file_id}"
+
+    @property
+    def begun(self) -> Begun | None:
+        """The pieces that can be made of what has arrived; None before there is a plan."""
+        if self.document is None:
+            return None
+        return Begun(plan=Plan.from_json(self.document), pieces=len(self.reaches))
 
 
 class EarlyPiece(models.Model):

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from core.units import MiB
+from media.ffmpeg.facts import Inspection
 from media.ffmpeg.partial import encoded_as, is_same_cut
 from media.ffmpeg.plan import Plan
+from media.ffmpeg.planning import make_plan
 from media.jobs.queue import PRIORITY
 from media.models import EarlyPiece, EarlyWork, Job, MediaFile, Rendition, Segment
 from media.models import Plan as PlanRow
@@ -44,24 +46,32 @@ class Kept:
         return gaps(made, len(self.plan.segments(rung)))
 
 
-def keep(media_id: uuid.UUID, plan: Plan, number: int) -> Kept:
-    """Keep what was made early if the whole file is cut alike, or throw it away.
+def make_kept(media_id: uuid.UUID, inspection: Inspection, number: int) -> Kept:
+    """Plan the whole file; keep what was made early if it is cut alike, or throw it away.
 
     Renames what there is to its place; doing it again changes nothing. Called before the plan is
     recorded, so that the rename of thousands of segments holds no transaction.
     """
     work = EarlyWork.objects.filter(pk=media_id).first()
-    early = Plan.from_json(work.document) if work and work.document else None
-    if work is None or early is None or not _counts(work, early, plan):
-        with transaction.atomic():
-            arriving.forget(media_id)
-        return Kept(plan=plan, number=number)
+    begun = work.begun if work else None
+    if work is not None and begun is not None:
+        plan = make_plan(inspection, begun=begun)
+        if is_same_cut(begun, plan) and _is_same_end(work):
+            plan, made = encoded_as(begun.plan, plan), _move(work, number)
+            return Kept(plan=plan, number=number, is_early=True, made=made)
+    with transaction.atomic():
+        arriving.forget(media_id)
+    return Kept(plan=make_plan(inspection), number=number)
+
+
+def _move(work: EarlyWork, number: int) -> dict[str, list[int]]:
+    """Rename all that was made to its place: numbers of pieces, by rung."""
     made: dict[str, list[int]] = {}
     for piece in work.pieces.all():
         for rung in _moved(piece, number):
             made.setdefault(rung, []).append(piece.number)
-    logger.info("made early", extra={"media": str(media_id), "pieces": work.pieces.count()})
-    return Kept(plan=encoded_as(early, plan), number=number, is_early=True, made=made)
+    logger.info("made early", extra={"media": str(work.pk), "pieces": work.pieces.count()})
+    return made
 
 
 def adopt(kept: Kept, locked: MediaFile, row: PlanRow) -> None:
@@ -97,10 +107,6 @@ def adopt(kept: Kept, locked: MediaFile, row: PlanRow) -> None:
     announce_progress(locked, made=len(segments), planned=planned)
     folder = early_folder(locked.pk)
     transaction.on_commit(lambda: store().delete_folder(folder))
-
-
-def _counts(work: EarlyWork, early: Plan, whole: Plan) -> bool:
-    return is_same_cut(early, whole, pieces=len(work.reaches)) and _is_same_end(work)
 
 
 def _is_same_end(work: EarlyWork) -> bool:

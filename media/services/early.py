@@ -22,7 +22,7 @@ from media.ffmpeg.errors import FFmpegError, UnexpectedOutput, UnreadableMedia
 from media.ffmpeg.facts import Inspection
 from media.ffmpeg.front import Layout, front_of
 from media.ffmpeg.partial import certain_pieces, encoded_as, is_same_cut
-from media.ffmpeg.plan import Plan, VideoPlan
+from media.ffmpeg.plan import Begun, Plan, VideoPlan
 from media.ffmpeg.planning import PIECE_SECONDS, make_plan
 from media.ffmpeg.probe import inspect, needs_of
 from media.ffmpeg.run import BACKGROUND
@@ -113,19 +113,15 @@ def _look_further(claim: Claim, upload: Upload, layout: Layout, folder: Path) ->
     inspection = inspect(
         source, limits=source_limits(), expected_bytes=upload.length_bytes, is_growing=True
     )
-    plan, video = _planned(inspection)
     work = EarlyWork.objects.filter(pk=claim.job.media_file_id).first()
-    known = Plan.from_json(work.document) if work and work.document else None
+    begun = work.begun if work else None
+    plan, video = _planned(inspection, begun)
     per_second = stored_bytes / max(plan.duration_seconds, 1.0)
     enough = stored_bytes + round(max(stored_bytes * STEP, PIECE_SECONDS[-1] * per_second))
     reaches, starts = _needs_of_certain(source, plan, video, layout, stored_bytes)
-    if known is not None and work is not None:
-        if not is_same_cut(known, plan, pieces=len(work.reaches)):
-            raise UnexpectedOutput("what has come since changes the plan")
-        plan = encoded_as(known, plan)
-    elif reaches:
+    if reaches and begun is None:
         plan = plan.with_inits(encode.make_inits(source, plan=plan, work_dir=folder))
-    if len(reaches) > (len(work.reaches) if work else 0):
+    if len(reaches) > (begun.pieces if begun else 0):
         return _begin(claim, plan, reaches, starts, look_again_bytes=enough)
     return _look_again(claim, enough)
 
@@ -159,14 +155,18 @@ def _needs_of_certain(
     return needs.reaches[1 : count + 1], needs.starts[:count]
 
 
-def _planned(inspection: Inspection) -> tuple[Plan, VideoPlan]:
+def _planned(inspection: Inspection, begun: Begun | None = None) -> tuple[Plan, VideoPlan]:
     """The plan, without rungs that a source of so few bits does not need, and its picture.
 
-    Of one with more bits, too little has arrived to look at its content. Raises UnexpectedOutput
-    where there is nothing to encode.
+    Of one with more bits, too little has arrived to look at its content. A plan that was `begun`
+    goes on. Raises UnexpectedOutput where that does not fit, or there is nothing to encode.
     """
-    plan, video = make_plan(inspection), inspection.probe.video
-    if video is not None and settings.LADDER_FOLLOWS_CONTENT:
+    plan, video = make_plan(inspection, begun=begun), inspection.probe.video
+    if begun is not None:
+        if not is_same_cut(begun, plan):
+            raise UnexpectedOutput("what has come since changes the plan")
+        plan = encoded_as(begun.plan, plan)
+    elif video is not None and settings.LADDER_FOLLOWS_CONTENT:
         plan = content.follow(plan, codec=video.codec, sample=None)
     if plan.video is None or not encoded_rungs(plan):
         raise UnexpectedOutput("there is nothing to encode")

@@ -20,7 +20,6 @@ from media.ffmpeg import content, encode
 from media.ffmpeg.errors import FFmpegError
 from media.ffmpeg.facts import Inspection
 from media.ffmpeg.plan import AUDIO, Plan
-from media.ffmpeg.planning import make_plan
 from media.ffmpeg.probe import inspect
 from media.jobs.claim import Claim, LeaseLost
 from media.jobs.queue import RE_ENCODE_PRIORITY, Spec, enqueue, enqueue_many
@@ -88,7 +87,7 @@ def perform(claim: Claim) -> None:
         else:
             inspection = _inspect(claim, folder)
             number = row.number if row else plans.next_number(media_id)
-            kept = adoption.keep(media_id, make_plan(inspection), number)
+            kept = adoption.make_kept(media_id, inspection, number)
             if _is_playing(claim):
                 work = _plan(claim, inspection, kept, folder)
             else:

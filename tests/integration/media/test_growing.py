@@ -1,14 +1,16 @@
 """Files without an index, of which each part tells of itself alone, encoded while they arrive."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from media import worker
-from media.ffmpeg import encode
+from media.ffmpeg import encode, planning
 from media.ffmpeg.errors import ToolFailed
+from media.ffmpeg.probe import inspect
 from media.jobs.claim import claim_job
-from media.models import EarlyWork, Job, Segment
+from media.models import EarlyWork, Job, Rendition, Segment
 from media.services import arriving, early, encoding
 from media.store import early_folder, hls_folder, store
 from tests.factories.arriving import Arriving
@@ -56,6 +58,20 @@ def clip(clips: dict[str, Path], request: pytest.FixtureRequest) -> Path:
     return clips[request.param]
 
 
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of the pieces that are encoded, as they are."""
+    numbers: list[int] = []
+    make_piece = encode.make_piece
+
+    def noting(*args: Any, **options: Any) -> Any:
+        numbers.append(options["number"])
+        return make_piece(*args, **options)
+
+    monkeypatch.setattr(encode, "make_piece", noting)
+    return numbers
+
+
 def early_files(film: Arriving) -> list[Path]:
     return list(store().path(early_folder(film.media_id)).rglob("*"))
 
@@ -80,23 +96,15 @@ def test_it_is_encoded_while_it_arrives(clips: dict[str, Path], name: str) -> No
     assert film.shape["playlist_url"] is None
 
 
-def test_what_was_made_counts_and_the_rest_is_made(
-    clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_made_counts_and_the_rest_is_made(clip: Path, encoded: list[int]) -> None:
     film = Arriving(clip)
     arrive_slowly(film, 0.3, 0.6, 0.95)
-    made_early, encoded = film.pieces, []
-    make_piece = encode.make_piece
-
-    def noting(*args: object, **options: object) -> object:
-        encoded.append(options["number"])
-        return make_piece(*args, **options)  # type: ignore[arg-type]  # handed on as it came
-
-    monkeypatch.setattr(encode, "make_piece", noting)
+    made_early = set(film.pieces)
+    encoded.clear()
     film.finish()
     work_off()
     assert film.shape["status"] == "completed"
-    assert not set(encoded) & set(made_early)
+    assert not made_early & set(encoded)
     assert encoded
     assert not EarlyWork.objects.exists()
     assert early_files(film) == []
@@ -158,6 +166,30 @@ def test_bytes_that_are_not_acknowledged_are_not_encoded(clips: dict[str, Path])
     reaches = EarlyWork.objects.get().reaches
     assert reaches
     assert reaches[-1] <= int(0.3 * len(film.data))
+
+
+def test_pictures_of_a_little_too_many_bits_are_copied_as_it_was_begun(
+    clips: dict[str, Path], encoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film, video = Arriving(clips["copied"]), inspect(clips["copied"]).video
+    assert video is not None
+    arrive_slowly(film, 0.5)
+    begun = film.pieces
+    assert begun
+    # From now on they are 1.1 times as many as are copied otherwise.
+    most = sum(video.sizes) * 8 / 30 / 1.1
+    monkeypatch.setattr(planning, "_COPY_ALWAYS_BPS", 0)
+    monkeypatch.setattr(planning, "_COPY_BITS_PER_PIXEL", most / (426 * 240 * 10))
+    assert planning.make_plan(inspect(clips["copied"])).copied_rung is None
+    arrive_slowly(film, 0.95)
+    assert len(film.pieces) > len(begun)
+    made_early = set(film.pieces)
+    encoded.clear()
+    film.finish()
+    work_off()
+    assert film.shape["status"] == "completed"
+    assert Rendition.objects.get(name="240p").is_copy
+    assert not made_early & set(encoded)
 
 
 def test_other_pictures_than_before_end_the_early_work(

@@ -9,7 +9,7 @@ import pytest
 
 from media.ffmpeg.boxes import with_delay
 from media.ffmpeg.partial import certain_pieces, encoded_as, is_same_cut
-from media.ffmpeg.plan import Plan, VideoPlan
+from media.ffmpeg.plan import Begun, Plan, VideoPlan
 from media.ffmpeg.planning import make_plan
 from media.ffmpeg.probe import inspect
 from tests.factories.media import ffmpeg, make_clip, plan_clip
@@ -36,8 +36,12 @@ def with_video(plan: Plan, **changes: Any) -> Plan:
     return replace(plan, video=replace(video_of(plan), **changes))
 
 
+def whole_of(plan: Plan) -> Begun:
+    return Begun(plan=plan, pieces=plan.piece_count)
+
+
 def test_a_plan_is_cut_like_itself(plan: Plan) -> None:
-    assert is_same_cut(plan, plan, pieces=plan.piece_count)
+    assert is_same_cut(whole_of(plan), plan)
 
 
 @pytest.mark.parametrize(
@@ -52,20 +56,21 @@ def test_a_plan_is_cut_like_itself(plan: Plan) -> None:
     ids=["not-copied", "bound", "frame", "stream", "shorter"],
 )
 def test_another_cut_is_seen(plan: Plan, other: Callable[[VideoPlan], dict[str, Any]]) -> None:
-    assert not is_same_cut(plan, with_video(plan, **other(video_of(plan))), pieces=4)
+    other_plan = with_video(plan, **other(video_of(plan)))
+    assert not is_same_cut(Begun(plan=plan, pieces=4), other_plan)
 
 
 def test_how_rungs_are_encoded_is_no_other_cut(plan: Plan) -> None:
     finer = tuple(replace(rung, crf=1.0, init=b"") for rung in video_of(plan).rungs)
-    assert is_same_cut(plan, with_video(plan, rungs=finer), pieces=plan.piece_count)
+    assert is_same_cut(whole_of(plan), with_video(plan, rungs=finer))
 
 
 def test_what_follows_is_no_other_cut(plan: Plan) -> None:
     bounds = video_of(plan).bounds
     longer = with_video(plan, bounds=(*bounds[:-1], bounds[-1] + 5, bounds[-1] + 9))
     longer = with_video(longer, frames=(*video_of(plan).frames, 4))
-    assert is_same_cut(plan, longer, pieces=3)
-    assert not is_same_cut(plan, longer, pieces=plan.piece_count)
+    assert is_same_cut(Begun(plan=plan, pieces=3), longer)
+    assert not is_same_cut(whole_of(plan), longer)
 
 
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"], ids=["copied", "encoded"])
@@ -82,7 +87,7 @@ def test_certain_pieces_are_those_of_every_longer_file(
         begun.write_bytes(data[: len(data) * part // 100])
         early = make_plan(inspect(begun, expected_bytes=len(data), is_growing=True))
         counts.append(certain_pieces(early))
-        assert is_same_cut(early, known, pieces=counts[-1])
+        assert is_same_cut(Begun(plan=early, pieces=counts[-1]), known)
     assert counts == sorted(counts)
     assert counts[-1] >= known.piece_count - 3 > 0
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.ffmpeg.errors import UnreadableMedia
-from media.ffmpeg.plan import Plan
+from media.ffmpeg.partial import certain_pieces, is_same_cut
+from media.ffmpeg.plan import Begun, Plan
 from media.ffmpeg.planning import PIECE_SECONDS, cut, make_plan
 from tests.unit.media.ffmpeg.factories import make_inspection
 
@@ -93,6 +94,48 @@ def test_too_many_bits_per_second_are_not_copied() -> None:
 
 def test_copying_can_be_ruled_out() -> None:
     assert make_plan(make_inspection(is_fit=True), may_copy_video=False).copied_rung is None
+
+
+def begun_with(**front: Any) -> Begun:
+    """Half of a minute has arrived, and what is certain of that is being made."""
+    plan = make_plan(make_inspection(seconds=30, **front))
+    return Begun(plan=plan, pieces=certain_pieces(plan))
+
+
+@pytest.mark.parametrize(
+    ("front_bytes", "whole_bytes", "is_copied"),
+    [(43_000, 46_000, True), (46_000, 43_000, False)],
+    ids=["copied", "encoded"],
+)
+def test_what_was_begun_with_decides_when_the_rate_changes(
+    front_bytes: int, whole_bytes: int, is_copied: bool
+) -> None:
+    begun = begun_with(is_fit=True, frame_bytes=front_bytes)
+    whole = make_inspection(is_fit=True, frame_bytes=whole_bytes)
+    assert (make_plan(whole).copied_rung is not None) != is_copied
+    plan = make_plan(whole, begun=begun)
+    assert (plan.copied_rung is not None) == is_copied
+    assert is_same_cut(begun, plan)
+
+
+def test_far_too_many_bits_per_second_are_not_copied_though_pieces_were_begun() -> None:
+    begun = begun_with(is_fit=True, frame_bytes=43_000)
+    whole = make_inspection(is_fit=True, frame_bytes=60_000)
+    assert make_plan(whole, begun=begun).copied_rung is None
+
+
+def test_pieces_that_were_begun_stand_when_keyframes_become_rare() -> None:
+    begun = begun_with(key_every=75)
+    whole = make_inspection(key_every=75)
+    assert whole.video is not None
+    rare = replace(whole, video=replace(whole.video, keys=whole.video.keys[:12]))
+    assert not is_same_cut(begun, make_plan(rare))
+    assert is_same_cut(begun, make_plan(rare, begun=begun))
+
+
+def test_pieces_that_were_begun_elsewhere_do_not_stand() -> None:
+    later = make_inspection(start=1)
+    assert make_plan(later, begun=begun_with()) == make_plan(later)
 
 
 def test_a_copied_source_may_be_larger_than_the_cap() -> None:
