@@ -34,6 +34,7 @@ def launch(
         [sys.executable, str(settings.BASE_DIR / "manage.py"), "process_tasks"],
         count=workers,
         on_death=on_worker_death,
+        adopts=True,
     )
 
     def listening(address: str, bound: int) -> None:

@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from core.server.processes import adopt_orphans, end_children
+
 logger = logging.getLogger(__name__)
 
 #: Tells a child whose child it is, so that it can end with its parent.
@@ -16,6 +18,8 @@ BACK_OFF_SECONDS = (0.2, 5.0)
 #: A process that lived so long was well; the next one is started at once.
 WELL_SECONDS = 10.0
 STOP_SECONDS = 10.0
+#: A process that was killed is gone within this, unless a disk does not answer.
+_GONE_SECONDS = 5.0
 
 
 class Supervisor:
@@ -23,6 +27,10 @@ class Supervisor:
 
     Every process leads a session of its own: Ctrl-C in a terminal reaches the server only, which
     then asks them to end. `on_death` is told the pid of each one that ended unasked.
+
+    With `adopts`, whatever a process leaves behind that is killed falls to this one, and is ended:
+    a sandbox that was just being set up does not know yet that it is to die with its parent. For a
+    process that starts no others.
     """
 
     def __init__(
@@ -31,9 +39,11 @@ class Supervisor:
         *,
         count: int,
         on_death: Callable[[int], object] = lambda _pid: None,
+        adopts: bool = False,
     ) -> None:
         self._command = list(command)
         self._on_death = on_death
+        self._adopts = adopts
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._running: dict[int, subprocess.Popen[bytes]] = {}
@@ -52,6 +62,8 @@ class Supervisor:
 
     def start(self) -> None:
         """Start all processes."""
+        if self._adopts:
+            adopt_orphans()
         for thread in self._threads:
             thread.daemon = True
             thread.start()
@@ -74,6 +86,8 @@ class Supervisor:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=1)
+        with self._lock:
+            self._end_orphans()
 
     def _keep(self, number: int) -> None:
         shortest, longest = BACK_OFF_SECONDS
@@ -104,7 +118,16 @@ class Supervisor:
         _signal_group(process, signal.SIGKILL)
         with self._lock:
             self._running.pop(number, None)
+            self._end_orphans()
         return status, process.pid
+
+    def _end_orphans(self) -> None:
+        """Called with the lock, so that nobody else is just being started."""
+        if not self._adopts:
+            return
+        running = {process.pid for process in self._running.values()}
+        if ended := end_children(but=running, within=_GONE_SECONDS):
+            logger.info("ended what a worker left behind", extra={"processes": ended})
 
     def _tell(self, pid: int) -> None:
         try:

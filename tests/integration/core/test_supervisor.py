@@ -109,3 +109,45 @@ def test_a_child_dies_with_its_parent() -> None:
         pid = int(process.stdout.readline())
         process.kill()
     wait_until(lambda: is_gone(pid))
+
+
+#: A process that starts one in another session, which starts one that nobody else knows.
+FAMILY = f"""
+import subprocess, sys, time
+parent = '''
+import subprocess, sys, time
+child = subprocess.Popen({SLEEPER!r})
+print(child.pid, flush=True)
+time.sleep(60)
+'''
+subprocess.Popen([sys.executable, "-c", parent], start_new_session=True)
+time.sleep(60)
+"""
+SERVER = """
+import sys
+from core.server.supervisor import Supervisor
+supervisor = Supervisor([sys.executable, "-c", sys.argv[1]], count=2, adopts=True)
+supervisor.start()
+sys.stdin.readline()
+supervisor.stop()
+"""
+
+
+def test_what_a_killed_process_leaves_behind_is_ended() -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, FAMILY],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        first, second = (psutil.Process(int(server.stdout.readline())) for _ in range(2))
+        left, kept = [first, first.parent()], [second, second.parent()]
+        first.parents()[1].kill()
+        wait_until(lambda: not any(process.is_running() for process in left))
+        assert all(process.is_running() for process in kept)
+        kept.append(psutil.Process(int(server.stdout.readline())))
+        server.stdin.close()
+        assert server.wait(15) == 0
+    assert not any(process.is_running() for process in kept)
