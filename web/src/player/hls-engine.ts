@@ -81,7 +81,7 @@ export class HlsEngine implements Engine {
     });
     this.hls.on(Hls.Events.LEVEL_UPDATED, this.update);
     this.hls.on(Hls.Events.ERROR, (_event, data) => this.onError(data));
-    this.timer = setInterval(this.update, TICK_MS);
+    this.timer = setInterval(this.tick, TICK_MS);
   }
 
   load(url: string): void {
@@ -102,8 +102,7 @@ export class HlsEngine implements Engine {
     const seconds = isComplete ? BUFFER_COMPLETE_SECONDS : BUFFER_GROWING_SECONDS;
     this.hls.config.maxBufferLength = Math.min(seconds, 30);
     this.hls.config.maxMaxBufferLength = seconds;
-    this.update();
-    this.sharpen();
+    this.tick();
   }
 
   seek(seconds: number): void {
@@ -137,6 +136,11 @@ export class HlsEngine implements Engine {
     // Sound alone has nothing to choose from.
     this.events.onQualities(qualities.filter(({ height }) => height > 0));
   }
+
+  private readonly tick = (): void => {
+    this.update();
+    this.sharpen();
+  };
 
   /** Tell hls.js the lowest and the highest level that it may choose by itself now. */
   private readonly update = (): void => {

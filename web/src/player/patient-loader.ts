@@ -13,6 +13,8 @@ const WAIT_DEFAULT_SECONDS = 1;
 const WAIT_MAX_SECONDS = 10;
 /** How long our server is asked to hold a request for a segment that is still being made. */
 export const HOLD_SECONDS = 20;
+/** A link takes so long until the first byte at most; longer, and the server was still making it. */
+const LINK_MS = 500;
 
 type Inner = Loader<LoaderContext>;
 
@@ -62,7 +64,12 @@ export class PatientLoader implements Inner {
         this.load(context, config, callbacks, attempt + 1);
       }, Math.min(asked, WAIT_MAX_SECONDS) * 1000);
     };
-    this.inner.load(context, config, { ...callbacks, onError });
+    const onSuccess: typeof callbacks.onSuccess = (response, stats, where, details) => {
+      // Else hls.js took the link for a slow one, and the picture would not sharpen.
+      stats.loading.start = Math.max(stats.loading.start, stats.loading.first - LINK_MS);
+      callbacks.onSuccess(response, stats, where, details);
+    };
+    this.inner.load(context, config, { ...callbacks, onError, onSuccess });
   }
 
   abort(): void {
