@@ -148,19 +148,25 @@ export class HlsEngine implements Engine {
   };
 
   private allow(from: number): void {
-    const { min, max } = levelWindow(this.situation(from));
-    this.hls.autoLevelCapping = max;
+    const { min, max, best } = levelWindow(this.situation(from));
     this.hls.config.minAutoBitrate = this.hls.levels[min]?.maxBitrate ?? 0;
+    if (this.hls.autoLevelCapping === max) return;
+    this.hls.autoLevelCapping = max;
+    // Else it loads one more segment as it had decided within the old bounds.
+    this.hls.nextAutoLevel = best;
   }
 
   /** Load again what waits in the buffer, where something sharper was made of it meanwhile. */
   private sharpen(): void {
     const { hls } = this;
     const since = performance.now() - this.sharpenedAt;
-    if (!hls.autoLevelEnabled || !this.fragments.length || since < SHARPEN_EVERY_MS) return;
-    const from = this.segmentAt(this.video.currentTime) + 1;
+    if (!hls.autoLevelEnabled || since < SHARPEN_EVERY_MS) return;
+    const time = this.video.currentTime;
+    const next = this.fragments.find((fragment) => fragment.start > time);
+    if (!next || next.start >= this.bufferedUntil(time) - 0.1) return;
+    const from = next.sn as number;
     const waiting = this.loadedAs.get(from);
-    if (from >= this.nextToLoad() || waiting === undefined) return;
+    if (waiting === undefined) return;
     const situation = this.situation(from);
     // One more than usual: hls.js decides where exactly the buffer is cut.
     if (!isWorthReplacing({ ...situation, needed: situation.needed + 1 }, waiting)) return;

@@ -31,7 +31,11 @@ export interface Situation {
 export interface Window {
   min: number;
   max: number;
+  /** The highest of them that the bandwidth allows; the lowest, if it allows none. */
+  best: number;
 }
+
+type Run = Omit<Window, "best">;
 
 /** Nothing is ready: ask for what is quick to make and still pleasant to look at. */
 const LEAD_SHORT_SIDE = 360;
@@ -42,8 +46,8 @@ export function covers(made: Ranges, first: number, last: number): boolean {
   return made.some(([from, to]) => from <= first && last <= to);
 }
 
-function runs(ready: readonly boolean[]): Window[] {
-  const found: Window[] = [];
+function runs(ready: readonly boolean[]): Run[] {
+  const found: Run[] = [];
   ready.forEach((isReady, index) => {
     if (!isReady) return;
     const open = found.at(-1);
@@ -51,6 +55,10 @@ function runs(ready: readonly boolean[]): Window[] {
     else found.push({ min: index, max: index });
   });
   return found;
+}
+
+function isAffordable({ bandwidth }: Situation, level: Level | undefined): boolean {
+  return (level?.bitrate ?? 0) <= bandwidth * SAFE;
 }
 
 function leadLevel(levels: readonly Level[]): number {
@@ -61,17 +69,19 @@ function leadLevel(levels: readonly Level[]): number {
 export function levelWindow(now: Situation): Window {
   const end = Math.min(now.from + now.needed - 1, now.last);
   const found = runs(now.levels.map((level) => covers(level.made, now.from, end)));
-  const affordable = found.findLast(
-    ({ min }) => (now.levels[min]?.bitrate ?? 0) <= now.bandwidth * SAFE,
-  );
+  const affordable = found.findLast(({ min }) => isAffordable(now, now.levels[min]));
   const run = affordable ?? found[0];
   if (!run) {
     const lead = leadLevel(now.levels);
-    return { min: lead, max: lead };
+    return { min: lead, max: lead, best: lead };
   }
   const enough = now.levels.findIndex((level) => level.shortSide >= now.screen);
   const seen = enough < 0 ? run.max : Math.min(run.max, enough);
-  return { min: run.min, max: Math.max(run.min, seen) };
+  const max = Math.max(run.min, seen);
+  const best = now.levels.findLastIndex(
+    (level, index) => index >= run.min && index <= max && isAffordable(now, level),
+  );
+  return { min: run.min, max, best: Math.max(run.min, best) };
 }
 
 /** So much more detail is worth loading again what waits in the buffer. */
@@ -82,12 +92,9 @@ const SHARPER = 1.3;
  * by something sharper that has been made meanwhile.
  */
 export function isWorthReplacing(now: Situation, waiting: number): boolean {
-  const { min, max } = levelWindow(now);
-  const best = now.levels.findLastIndex(
-    ({ bitrate }, index) => index >= min && index <= max && bitrate <= now.bandwidth * SAFE,
-  );
+  const { best } = levelWindow(now);
   const end = Math.min(now.from + now.needed - 1, now.last);
   const [old, sharp] = [now.levels[waiting], now.levels[best]];
   if (!old || !sharp || !covers(sharp.made, now.from, end)) return false;
-  return sharp.shortSide >= old.shortSide * SHARPER;
+  return isAffordable(now, sharp) && sharp.shortSide >= old.shortSide * SHARPER;
 }
