@@ -1,9 +1,7 @@
 """The product as an operator starts it, for tests and benchmarks that talk to it from outside."""
 
-import atexit
 import base64
 import contextlib
-import functools
 import json
 import os
 import secrets
@@ -17,11 +15,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import psutil
 
-from tests.services import free_port
+from tests.services import TEMPLATE, database_named, free_port, sql
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -168,41 +166,22 @@ def _send(url: str, method: str, headers: dict[str, str], body: bytes = b"") -> 
 def database_of_its_own() -> Iterator[dict[str, str]]:
     """Where the full stack is set, a database beside the tests' own; else nothing to set.
 
-    It has the schema already: migrating takes seconds, and copying what was migrated does not.
+    It has the schema already.
     """
     url = os.environ.get("DATABASE_URL", "")
     if not url:
         yield {}
         return
     name = f"product_{secrets.token_hex(4)}"
-    _sql(url, f"CREATE DATABASE {name} TEMPLATE {_migrated(url)}")
+    template = os.environ.get(TEMPLATE)
+    database = {"DATABASE_URL": database_named(url, name)}
+    sql(url, f"CREATE DATABASE {name} TEMPLATE {template or 'template1'}")
     try:
-        yield {"DATABASE_URL": _database(url, name)}
+        if not template:
+            _manage(_environment(**database), "migrate", "--verbosity", "0")
+        yield database
     finally:
-        _sql(url, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@functools.cache
-def _migrated(url: str) -> str:
-    """The name of a database with the schema and nothing else, kept while this process lives."""
-    name = f"schema_{secrets.token_hex(4)}"
-    _sql(url, f"CREATE DATABASE {name}")
-    atexit.register(_sql, url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    _manage(_environment(DATABASE_URL=_database(url, name)), "migrate", "--verbosity", "0")
-    return name
-
-
-def _sql(url: str, statement: str) -> None:
-    """Run a statement on the server, outside of a transaction."""
-    import psycopg2
-
-    with contextlib.closing(psycopg2.connect(url)) as server:
-        server.autocommit = True
-        server.cursor().execute(statement)
-
-
-def _database(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+        sql(url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _environment(**settings: str) -> dict[str, str]:

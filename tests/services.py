@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from media.ffmpeg import sandbox
 
@@ -32,8 +33,14 @@ PACKAGES = {
 #: Whole files in the order of their folders, so that the slow ones do not come last.
 PYTEST = [sys.executable, "-m", "pytest", "--dist", "loadfile", "--no-loadscope-reorder"]
 PYTEST += ["--reruns", "1"]
-#: What runs side by side: most tests wait more than they compute, but browsers compute.
-PROCESSES = {"not browser": "4", "browser": "2"}
+#: What runs side by side: most tests wait more than they compute.
+RUNS = (
+    ["-n", "5", "-m", "not browser"],
+    ["-n", "3", "-m", "browser", "-o", "testpaths=tests/browser"],
+)
+#: Says which database has the schema and nothing else. Migrating takes seconds, a copy does not.
+TEMPLATE = "DATABASE_TEMPLATE"
+MIGRATE = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
 #: pytest's exit code when nothing was selected.
 NO_TESTS = 5
 
@@ -132,6 +139,29 @@ def postgresql(folder: Path, *, durable: bool, connections: int = 200) -> Iterat
         yield f"postgres://reelay@127.0.0.1:{port}/postgres"
 
 
+def sql(url: str, statement: str) -> None:
+    """Run a statement on a server of PostgreSQL, outside of a transaction."""
+    import psycopg2
+
+    with contextlib.closing(psycopg2.connect(url)) as server:
+        server.autocommit = True
+        server.cursor().execute(statement)
+
+
+def make_template(url: str) -> str:
+    """Make a database with the schema and nothing else; its name."""
+    sql(url, "CREATE DATABASE schema_only")
+    environment = os.environ | {"DATABASE_URL": database_named(url, "schema_only")}
+    command = [*MIGRATE, "--settings", "core.settings.test"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    return "schema_only"
+
+
+def database_named(url: str, name: str) -> str:
+    """The URL of another database on the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
 @contextlib.contextmanager
 def redis(folder: Path) -> Iterator[str]:
     """A Redis server without persistence; yields its URL."""
@@ -174,10 +204,8 @@ def test(arguments: list[str]) -> int:
     folder.chmod(0o755)
     try:
         with postgresql(folder, durable=False) as database, redis(folder) as layer:
-            codes = [
-                run_with(database, layer, [*PYTEST, "-n", processes, "-m", marker, *arguments])
-                for marker, processes in PROCESSES.items()
-            ]
+            os.environ[TEMPLATE] = make_template(database)
+            codes = [run_with(database, layer, [*PYTEST, *run, *arguments]) for run in RUNS]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     # Where the arguments select tests of one kind only, the other run finds none.
@@ -189,8 +217,7 @@ def run() -> int:
     folder = ROOT / "var" / "full"
     with postgresql(folder, durable=True) as database, redis(folder) as layer:
         os.environ.setdefault("DEBUG", "true")
-        migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        return run_with(database, layer, migrate) or run_with(
+        return run_with(database, layer, MIGRATE) or run_with(
             database, layer, [sys.executable, "manage.py", "serve"]
         )
 
