@@ -4,7 +4,6 @@ import ctypes
 import os
 import signal
 import sys
-import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -28,28 +27,28 @@ def die_with_parent(parent_pid: int, number: int = signal.SIGTERM) -> None:
 def adopt_orphans() -> None:
     """Have processes below this one whose parents die become its children, instead of init's.
 
-    For a process that starts no others but those it can name to `end_children`. Elsewhere than on
-    Linux this does nothing.
+    They are to be ended with `end_orphans`. Elsewhere than on Linux this does nothing.
     """
     if sys.platform == "linux":
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def end_children(*, but: Collection[int], within: float) -> int:
-    """Kill and reap all other children of this process, and what falls to it by that.
+def end_orphans(*, but: Collection[int]) -> int:
+    """Kill and reap all children of this process that are of another session, except some.
 
-    Returns how many there were. One that does not go in time is left for the next call.
+    What does not go at once is left for the next call, as is what falls to this process by that.
+    Returns how many there were.
     """
-    ended, end = 0, time.monotonic() + within
-    while (others := set(_children()) - set(but)) and time.monotonic() < end:
-        for pid in others:
-            try:
+    found, ours = 0, os.getsid(0)
+    for pid in set(_children()) - set(but):
+        try:
+            if os.getsid(pid) != ours:
+                found += 1
                 os.kill(pid, signal.SIGKILL)
-                ended += os.waitpid(pid, os.WNOHANG)[0] == pid
-            except (ProcessLookupError, ChildProcessError):
-                continue  # somebody else has reaped it
-        time.sleep(0.005)
-    return ended
+                os.waitpid(pid, os.WNOHANG)
+        except (ProcessLookupError, ChildProcessError):
+            continue  # somebody else has reaped it
+    return found
 
 
 def _prctl(option: int, value: int) -> None:

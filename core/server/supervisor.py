@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from core.server.processes import adopt_orphans, end_children
+from core.server.processes import adopt_orphans, end_orphans
 
 logger = logging.getLogger(__name__)
 
@@ -18,8 +18,10 @@ BACK_OFF_SECONDS = (0.2, 5.0)
 #: A process that lived so long was well; the next one is started at once.
 WELL_SECONDS = 10.0
 STOP_SECONDS = 10.0
-#: A process that was killed is gone within this, unless a disk does not answer.
-_GONE_SECONDS = 5.0
+#: How often it is looked for processes that have lost their parents.
+ORPHANS_SECONDS = 1.0
+#: What was killed is gone within this, unless a disk does not answer.
+GONE_SECONDS = 1.0
 
 
 class Supervisor:
@@ -28,9 +30,9 @@ class Supervisor:
     Every process leads a session of its own: Ctrl-C in a terminal reaches the server only, which
     then asks them to end. `on_death` is told the pid of each one that ended unasked.
 
-    With `adopts`, whatever a process leaves behind that is killed falls to this one, and is ended:
-    a sandbox that was just being set up does not know yet that it is to die with its parent. For a
-    process that starts no others.
+    With `adopts`, whatever loses its parent below this process falls to it, and is ended: a sandbox
+    that was just being set up does not know yet that it is to die with its parent. For a process
+    that starts nothing else in a session of its own.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Supervisor:
         """Start all processes."""
         if self._adopts:
             adopt_orphans()
+            threading.Thread(target=self._end_orphans, name="orphans", daemon=True).start()
         for thread in self._threads:
             thread.daemon = True
             thread.start()
@@ -86,8 +89,9 @@ class Supervisor:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=1)
-        with self._lock:
-            self._end_orphans()
+        gone = time.monotonic() + GONE_SECONDS
+        while self._adopts and end_orphans(but=()) and time.monotonic() < gone:
+            time.sleep(0.01)
 
     def _keep(self, number: int) -> None:
         shortest, longest = BACK_OFF_SECONDS
@@ -118,16 +122,13 @@ class Supervisor:
         _signal_group(process, signal.SIGKILL)
         with self._lock:
             self._running.pop(number, None)
-            self._end_orphans()
         return status, process.pid
 
     def _end_orphans(self) -> None:
-        """Called with the lock, so that nobody else is just being started."""
-        if not self._adopts:
-            return
-        running = {process.pid for process in self._running.values()}
-        if ended := end_children(but=running, within=_GONE_SECONDS):
-            logger.info("ended what a worker left behind", extra={"processes": ended})
+        while not self._stopping.wait(ORPHANS_SECONDS):
+            # With the lock, so that nobody is just being started.
+            with self._lock:
+                end_orphans(but={process.pid for process in self._running.values()})
 
     def _tell(self, pid: int) -> None:
         try:
