@@ -35,7 +35,7 @@ PYTEST = [sys.executable, "-m", "pytest", "--dist", "loadfile", "--no-loadscope-
 PYTEST += ["--reruns", "1"]
 #: What runs side by side: most tests wait more than they compute.
 RUNS = (
-    ["-n", "5", "-m", "not browser"],
+    ["-n", "6", "-m", "not browser"],
     ["-n", "3", "-m", "browser", "-o", "testpaths=tests/browser"],
 )
 #: Says which database has the schema and nothing else. Migrating takes seconds, a copy does not.

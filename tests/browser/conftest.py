@@ -16,8 +16,8 @@ from tests.browser.visitor import Visitor
 from tests.product import ROOT, Product, running
 from tests.services import find
 
-#: Chromium as root, and videos that start without a gesture where a test says so.
-ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage"]
+#: Chromium as root, and without drawing on a graphics card that is emulated.
+ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 #: These files take longest and are begun first, so that no process is left with one at the end;
 #: and what encodes behind everything else goes beside what waits for a slow link.
