@@ -33,9 +33,9 @@ PACKAGES = {
 #: Whole files in the order of their folders, so that the slow ones do not come last.
 PYTEST = [sys.executable, "-m", "pytest", "--dist", "loadfile", "--no-loadscope-reorder"]
 PYTEST += ["--reruns", "1"]
-#: What runs side by side: most tests wait more than they compute.
+#: What runs side by side: they wait now and then, and with more of them two cores get slower.
 RUNS = (
-    ["-n", "6", "-m", "not browser"],
+    ["-n", "4", "-m", "not browser"],
     ["-n", "3", "-m", "browser", "-o", "testpaths=tests/browser"],
 )
 #: Says which database has the schema and nothing else. Migrating takes seconds, a copy does not.
