@@ -159,17 +159,10 @@ def test_finished_files_go_before_those_that_arrive(clip: Path) -> None:
 # --- The last byte ------------------------------------------------------------------------------
 
 
-def test_what_was_made_early_is_not_made_again(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_made_early_is_not_made_again(clip: Path, encoded: list[int]) -> None:
     film = Arriving(clip)
     film.arrive_and_work(0.9)
-    encoded: list[int] = []
-    make_piece = encode.make_piece
-
-    def noting(*args: Any, **options: Any) -> Any:
-        encoded.append(options["number"])
-        return make_piece(*args, **options)
-
-    monkeypatch.setattr(encode, "make_piece", noting)
+    encoded.clear()
     film.finish()
     work_off()
     assert encoded == [4, 5]

@@ -1,7 +1,6 @@
 """Files without an index, of which each part tells of itself alone, encoded while they arrive."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -56,20 +55,6 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(params=KINDS)
 def clip(clips: dict[str, Path], request: pytest.FixtureRequest) -> Path:
     return clips[request.param]
-
-
-@pytest.fixture
-def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Numbers of the pieces that are encoded, as they are."""
-    numbers: list[int] = []
-    make_piece = encode.make_piece
-
-    def noting(*args: Any, **options: Any) -> Any:
-        numbers.append(options["number"])
-        return make_piece(*args, **options)
-
-    monkeypatch.setattr(encode, "make_piece", noting)
-    return numbers
 
 
 def early_files(film: Arriving) -> list[Path]:
