@@ -78,7 +78,7 @@ lock: $(VENV)/tools ## Pin requirements*.in anew, with hashes
 	$(BIN)/pip install --quiet uv
 	for set in requirements requirements-dev requirements-web; do \
 		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-			--generate-hashes $$set.in -o $$set.txt || exit 1; done
+			--generate-hashes --no-strip-extras $$set.in -o $$set.txt || exit 1; done
 
 stats: ## Sizes of files and functions, against the habits of CONTRIBUTING.md
 	@$(PYTHON) bench/stats.py
