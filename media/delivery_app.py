@@ -11,7 +11,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Set
+from collections.abc import Awaitable, Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
@@ -42,6 +42,7 @@ from media.playback import Link, is_genuine, parse
 from media.selectors import VideoNotFound
 from media.services.lost import request_picture
 from media.services.on_demand import SegmentNotPlanned, request_segment
+from media.services.subtitles import request_subtitles
 from media.store import download_key, init_key, picture_key, segment_key, store, subtitles_key
 from media.streams import StreamFacts
 from media.threads import in_database
@@ -52,6 +53,8 @@ logger = logging.getLogger(__name__)
 EPOCH_SECONDS = 5.0
 #: How long a held request relies on the job that it found or queued.
 ASK_AGAIN_SECONDS = 2.5
+#: How long one waits for subtitles before the store is asked again.
+LOOK_AGAIN_SECONDS = 0.25
 _YEAR_SECONDS = 365 * 24 * 3600
 #: `Prefer: wait=20` (RFC 7240, 4.3): this client waits longer than others before it gives up.
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?![^,;\s])")
@@ -140,7 +143,7 @@ class Delivery:
             case "init.mp4":
                 await self._init(link, facts, scope, send)
             case "0.vtt":
-                await self._subtitles(link, facts, scope, send)
+                await self._subtitles(link, facts, scope, receive, send)
             case "download" | "source":
                 await self._file(link, facts, scope, send)
             case name:
@@ -241,36 +244,66 @@ class Delivery:
         except (FileNotFoundError, ValueError):
             raise DownloadExpired from None
 
-    async def _subtitles(self, link: Link, facts: StreamFacts, scope: Scope, send: Send) -> None:
-        try:
-            await self._object(scope, send, _key(link), _kind(link, facts))
-        except FileNotFoundError:
-            await self._plan(link)
-            if facts.is_complete:
-                raise NotFound("There are no such subtitles any more.") from None
-            raise SegmentNotReady(retry_after_seconds=1) from None
-
     # --- Segments -----------------------------------------------------------------------------
 
     async def _segment(
         self, link: Link, facts: StreamFacts, scope: Scope, receive: Receive, send: Send
     ) -> None:
         key, kind = _key(link), _kind(link, facts)
+
+        async def wait(gone: asyncio.Future[None], seconds: float) -> bool:
+            # Asked again now and then: the job that was to bring it may have ended early.
+            rendition = await in_database(request_segment, **_wanted(link))
+            seconds = min(seconds, ASK_AGAIN_SECONDS)
+            return await self._waiters.wait((rendition, link.number), gone=gone, seconds=seconds)
+
         try:
             await self._object(scope, send, key, kind)
         except FileNotFoundError:
             plan = await self._plan(link)
             if link.number >= len(plan.segments(link.rung)):
                 raise SegmentNotPlanned from None
-            if not await self._hold(link, scope, receive):
+            if not await self._hold(wait, scope, receive):
                 return
             try:
                 await self._object(scope, send, key, kind)
             except FileNotFoundError:
                 raise SegmentNotReady(retry_after_seconds=1) from None
 
-    async def _hold(self, link: Link, scope: Scope, receive: Receive) -> bool:
-        """Have the segment made and wait for it; False when nobody waits for the answer."""
+    async def _subtitles(
+        self, link: Link, facts: StreamFacts, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        key, kind = _key(link), _kind(link, facts)
+
+        async def wait(gone: asyncio.Future[None], seconds: float) -> bool:
+            # Asked for rarely, and no row says that it is there: so the store is asked.
+            await in_database(request_subtitles, media_id=link.media_id, plan_number=link.plan)
+            loop = asyncio.get_running_loop()
+            until = loop.time() + min(seconds, ASK_AGAIN_SECONDS)
+            while loop.time() < until and not gone.done():
+                await asyncio.wait({gone}, timeout=LOOK_AGAIN_SECONDS)
+                if await loop.run_in_executor(self._files, store().facts, key):
+                    return True
+            return False
+
+        try:
+            await self._object(scope, send, key, kind)
+        except FileNotFoundError:
+            await self._plan(link)
+            if await self._hold(wait, scope, receive):
+                await self._object(scope, send, key, kind)
+
+    async def _hold(
+        self,
+        wait: Callable[[asyncio.Future[None], float], Awaitable[bool]],
+        scope: Scope,
+        receive: Receive,
+    ) -> bool:
+        """Wait until `wait` says that it is there; False when nobody waits for the answer.
+
+        `wait` has what is missing made, and returns after the given seconds at the latest, or when
+        the client is gone. Raises TooManyWaiting, and SegmentNotReady when the time is over.
+        """
         address = client_address(scope)
         try:
             self._waiters.take_place(address)
@@ -280,9 +313,7 @@ class Delivery:
         until = time.monotonic() + _patience_seconds(header(scope, b"prefer"))
         try:
             while (left := until - time.monotonic()) > 0 and not gone.done():
-                # Asked again now and then: the job that was to bring it may have ended early.
-                key = (await in_database(request_segment, **_wanted(link)), link.number)
-                if await self._waiters.wait(key, gone=gone, seconds=min(left, ASK_AGAIN_SECONDS)):
+                if await wait(gone, left):
                     return True
             if gone.done():
                 return False

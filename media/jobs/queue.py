@@ -25,6 +25,7 @@ PRIORITY: dict[str, int] = {
     Kind.COPY: 80,
     Kind.AUDIO: 75,
     Kind.POSTER: 60,
+    Kind.SUBTITLES: 55,
     Kind.DOWNLOAD: 50,
     Kind.STORYBOARD: 20,
     Kind.LOUDNESS: 15,
@@ -39,7 +40,7 @@ URGENT: frozenset[str] = frozenset({Kind.INGEST, Kind.ON_DEMAND, Kind.LEAD, Kind
 #: What a media file can be whole without.
 OPTIONAL: frozenset[str] = frozenset(
     {
-        *(Kind.ON_DEMAND, Kind.POSTER, Kind.STORYBOARD, Kind.LOUDNESS),
+        *(Kind.ON_DEMAND, Kind.POSTER, Kind.SUBTITLES, Kind.STORYBOARD, Kind.LOUDNESS),
         *(Kind.EARLY, Kind.DOWNLOAD, Kind.AV1),
     }
 )

@@ -38,6 +38,7 @@ class Job(models.Model):
         LEAD = "lead"
         ON_DEMAND = "on_demand"
         POSTER = "poster"
+        SUBTITLES = "subtitles"
         STORYBOARD = "storyboard"
         LOUDNESS = "loudness"
         LADDER = "ladder"

@@ -18,6 +18,7 @@ from media.services import (
     plans,
     second_ladder,
     sound,
+    subtitles,
 )
 from media.services.changes import announce, lock
 from media.services.making import load_work
@@ -75,6 +76,7 @@ _KINDS: dict[str, Callable[[Claim], None]] = {
     Job.Kind.AV1: second_ladder.perform,
     Job.Kind.STORYBOARD: pictures.make_storyboard,
     Job.Kind.LOUDNESS: sound.measure,
+    Job.Kind.SUBTITLES: subtitles.make,
     **dict.fromkeys(kinds.KINDS, _in_workshop),
     Job.Kind.EARLY: early.perform,
 }

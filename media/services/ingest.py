@@ -34,7 +34,7 @@ from media.services.head_start import HeadStart
 from media.services.making import Work, load_work
 from media.services.sources import source_limits, source_path
 from media.states import MEDIA
-from media.store import init_key, remux_key, store, subtitles_key
+from media.store import init_key, remux_key, store
 from media.workshop.recording import Recorder
 
 logger = logging.getLogger(__name__)
@@ -95,28 +95,12 @@ def perform(claim: Claim) -> None:
                 with _head_start(claim, kept.plan, folder, missing) as head:
                     work = _plan(claim, inspection, kept, folder)
                     _take_in(work, head)
-        _take_subtitles(work, folder)
     complete = [name for name in work.plan.rung_names if not work.missing(name)]
     with claim.recording() as media_file:
         enqueue_many(_rest(work, is_last=True))
         if not work.is_coming:
             extras.enqueue_ready(media_file, work.plan, complete)
         claim.finish()
-
-
-def _take_subtitles(work: Work, folder: Path) -> None:
-    """Publish the subtitles that are not there yet. Last, because nobody waits for them."""
-    keys = {
-        name: subtitles_key(work.media_id, work.number, name) for name in work.plan.subtitle_names
-    }
-    if all(store().path(key).exists() for key in keys.values()):
-        return
-    made = encode.make_subtitles(
-        work.source, plan=work.plan, work_dir=folder, on_progress=work.claim.check
-    )
-    work.claim.check()
-    for name, path in made.items():
-        store().put_file(keys[name], path)
 
 
 def _head_start(claim: Claim, plan: Plan, folder: Path, missing: dict[str, Ranges]) -> HeadStart:
@@ -299,6 +283,8 @@ def _rest(work: Work, *, is_last: bool = False) -> list[Spec]:
     has_poster = work.is_coming or MediaFile.objects.get(pk=media_file.pk).has_poster
     if work.plan.video and not has_poster:
         wanted.append((Job.Kind.POSTER, None))
+    if work.plan.subtitle_names and not _subtitles_are_known(work):
+        wanted.append((Job.Kind.SUBTITLES, None))
     leads = _lead_pieces(work)
     wanted += [(Job.Kind.LEAD, piece) for piece in leads]
     wanted += [(Job.Kind.LADDER, piece) for piece in _ladder_pieces(work, leads)]
@@ -327,6 +313,12 @@ def _open_jobs(work: Work) -> set[tuple[str, int | None]]:
         for kind, args in rows.values_list("kind", "args")
         if args.get("plan", work.number) == work.number
     }
+
+
+def _subtitles_are_known(work: Work) -> bool:
+    """Whether they are made, being made, or cannot be made; who asks for lost ones is heard."""
+    jobs = Job.objects.filter(media_file=work.media_id, kind=Job.Kind.SUBTITLES)
+    return jobs.filter(args__plan=work.number).exclude(state="cancelled").exists()
 
 
 def _lead_pieces(work: Work) -> list[int]:

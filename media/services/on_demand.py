@@ -12,7 +12,7 @@ from media.models import Job, MediaFile, Rendition, Segment
 from media.playlists import lead_of
 from media.services.lost import find_lost, take_back
 from media.services.plans import follows
-from media.services.sources import SourceLost, has_source
+from media.services.sources import require_source
 from media.streams import PLAYABLE
 
 logger = logging.getLogger(__name__)
@@ -21,6 +21,12 @@ logger = logging.getLogger(__name__)
 ON_DEMAND_SEGMENTS = 3
 #: A run (copy, audio) that is this close behind a segment will be there before another job is.
 NEAR_SEGMENTS = 12
+
+
+_BRING_SEGMENTS = (
+    *(Job.Kind.INGEST, Job.Kind.ON_DEMAND),
+    *(Job.Kind.LEAD, Job.Kind.COPY, Job.Kind.AUDIO),
+)
 
 
 class SegmentNotPlanned(NotFound):
@@ -57,7 +63,7 @@ def request_segment(*, media_id: uuid.UUID, plan_number: int, rung: str, number:
     lost = find_lost(rendition, _reach(rendition, number))
     if number not in lost and _is_made(rendition, number):
         return rendition.pk
-    _check_source(media_id)
+    require_source(media_id)
     with transaction.atomic():
         # Two processes that are asked for the same segment at the same moment: one job.
         media_file = MediaFile.objects.select_for_update().filter(pk=media_id).first()
@@ -89,22 +95,10 @@ def _reach(rendition: Rendition, number: int) -> range:
     return range(number, min(number + ON_DEMAND_SEGMENTS, rendition.segment_count))
 
 
-def _check_source(media_id: uuid.UUID) -> None:
-    media_file = MediaFile.objects.filter(pk=media_id).first()
-    if media_file is None:
-        raise SegmentNotPlanned
-    if not has_source(media_file):
-        # The marks stay: the whole disk may be away, and come back.
-        logger.warning("source lost", extra={"media": str(media_id)})
-        raise SourceLost
-
-
 def _is_underway(media_file: MediaFile, rendition: Rendition, number: int) -> bool:
     """Whether a job that exists brings the segment soon; a lead job that waits is raised."""
-    jobs = Job.objects.filter(media_file=media_file, state__in=["queued", "running"]).exclude(
-        kind__in=[Job.Kind.LADDER, Job.Kind.POSTER, Job.Kind.STORYBOARD, Job.Kind.LOUDNESS]
-    )
-    for job in jobs:
+    jobs = Job.objects.filter(media_file=media_file, state__in=["queued", "running"])
+    for job in jobs.filter(kind__in=_BRING_SEGMENTS):
         if _brings(job, rendition, number):
             if job.state == "queued":
                 raise_priority([job], to=PRIORITY[Job.Kind.ON_DEMAND])

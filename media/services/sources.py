@@ -1,14 +1,18 @@
 """The source of a media file: which file is read, and whether there is one at all."""
 
+import logging
+import uuid
 from pathlib import Path
 
 from django.conf import settings
 
-from core.errors import Gone
+from core.errors import Gone, NotFound
 from media.ffmpeg.errors import UnreadableMedia
 from media.ffmpeg.facts import ProbeLimits
 from media.models import MediaFile
 from media.store import remux_key, store
+
+logger = logging.getLogger(__name__)
 
 
 class SourceLost(Gone):
@@ -46,6 +50,19 @@ def stored_key(media_file: MediaFile) -> str:
 def has_source(media_file: MediaFile) -> bool:
     """Whether anything can be made of it still."""
     return _key(media_file) is not None
+
+
+def require_source(media_id: uuid.UUID) -> None:
+    """Raise NotFound for a media file that is gone, and SourceLost where nothing can be made of it.
+
+    What is marked as made stays so: the whole disk may be away, and come back.
+    """
+    media_file = MediaFile.objects.filter(pk=media_id).first()
+    if media_file is None:
+        raise NotFound
+    if not has_source(media_file):
+        logger.warning("source lost", extra={"media": str(media_id)})
+        raise SourceLost
 
 
 def _key(media_file: MediaFile) -> str | None:

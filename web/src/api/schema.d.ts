@@ -1192,6 +1192,7 @@ export interface components {
          *     * `lead` - Lead
          *     * `on_demand` - On Demand
          *     * `poster` - Poster
+         *     * `subtitles` - Subtitles
          *     * `storyboard` - Storyboard
          *     * `loudness` - Loudness
          *     * `ladder` - Ladder
@@ -1200,7 +1201,7 @@ export interface components {
          *     * `av1` - Av1
          * @enum {string}
          */
-        JobKind: "ingest" | "copy" | "audio" | "lead" | "on_demand" | "poster" | "storyboard" | "loudness" | "ladder" | "early" | "download" | "av1";
+        JobKind: "ingest" | "copy" | "audio" | "lead" | "on_demand" | "poster" | "subtitles" | "storyboard" | "loudness" | "ladder" | "early" | "download" | "av1";
         /** @description Whose media it works on. */
         JobOwner: {
             /** Format: uuid */
@@ -2034,7 +2035,7 @@ export interface operations {
             query?: {
                 /** @description The pagination cursor value. */
                 cursor?: string;
-                kind?: "audio" | "av1" | "copy" | "download" | "early" | "ingest" | "ladder" | "lead" | "loudness" | "on_demand" | "poster" | "storyboard";
+                kind?: "audio" | "av1" | "copy" | "download" | "early" | "ingest" | "ladder" | "lead" | "loudness" | "on_demand" | "poster" | "storyboard" | "subtitles";
                 /** @description Number of results to return per page. */
                 limit?: number;
                 owner?: string;

@@ -28,14 +28,20 @@ const next = signal<string | null>(null);
 const RELOAD_MS = 2000;
 let reloading: ReturnType<typeof setTimeout> | undefined;
 
-const KINDS: Record<string, string> = {
+const KINDS: Record<Job["kind"], string> = {
   ingest: "First look and beginning",
   copy: "Original quality",
   audio: "Sound",
   lead: "First pictures",
   on_demand: "For a viewer who waits",
   poster: "Still",
+  subtitles: "Subtitles",
+  storyboard: "Stills of the whole length",
+  loudness: "Loudness",
   ladder: "All qualities",
+  early: "Before all has arrived",
+  download: "File to take away",
+  av1: "AV1",
 };
 
 async function loadJobs(url = `/api/jobs/?state=${shown.value}`): Promise<void> {
@@ -135,7 +141,7 @@ function Tiles({ state }: { state: Queue }) {
 
 interface Row {
   id: string;
-  kind: string;
+  kind: Job["kind"];
   title: string;
   video_id: string;
   owner: string;
