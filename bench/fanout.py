@@ -28,6 +28,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,13 @@ def _layer(redis_url: str, **config: Any) -> Any:
     return SocketLayer(config["path"])
 
 
+async def _leave(layer: Any) -> None:
+    """Close what `layer` has open."""
+    await layer.flush()
+    if hasattr(layer, "hang_up"):
+        layer.hang_up()
+
+
 def ours(product: Product, redis_url: str, rooms: int, sockets: int) -> Case:
     """The product, with a post per room."""
     from realtime.change import Change
@@ -188,7 +196,8 @@ def ours(product: Product, redis_url: str, rooms: int, sockets: int) -> Case:
         await layer.group_send(group_of(parse(topics[room])), change.to_layer())
 
     following: list[str | None] = [topics[number % rooms] for number in range(sockets)]
-    return Case("Reelay", product.process.pid, product.port, publish, layer.flush, following)
+    leave = partial(_leave, layer)
+    return Case("Reelay", product.process.pid, product.port, publish, leave, following)
 
 
 def _payload(room: int, text: str) -> dict[str, Any]:
@@ -228,7 +237,7 @@ def stock(server: tuple[int, int], redis_url: str, path: str, sockets: int) -> C
     async def publish(room: int, text: str) -> None:
         await layer.group_send(f"room{room}", {"type": "told", "data": _payload(room, text)})
 
-    return Case("Channels", *server, publish, layer.flush, [None] * sockets)
+    return Case("Channels", *server, publish, partial(_leave, layer), [None] * sockets)
 
 
 # --- The run --------------------------------------------------------------------------------------
