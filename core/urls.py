@@ -5,6 +5,8 @@ from django.urls import include, path
 
 from core import health, openapi, problem_pages, shell
 
+admin.autodiscover()
+
 urlpatterns = [
     path("livez", health.livez),
     path("readyz", health.readyz),

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.visitor import Visitor
 from tests.product import ROOT, Product, running
-from tests.services import find
+from tests.services import require_browser
 
 #: Chromium as root, and without drawing on a graphics card that is emulated.
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
@@ -80,10 +80,8 @@ def no_work_is_left(end_all_work: Callable[[], None]) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium; each visitor has a context of their own in it."""
-    chromium = find("chromium")
-    assert chromium, "Chromium is missing: install the package `chromium`."
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        started = playwright.chromium.launch(executable_path=require_browser(), args=ARGUMENTS)
         yield started
         started.close()
 
