@@ -86,7 +86,7 @@ class Product:
         """Kill -9 a worker that has an FFmpeg (the sandbox stands between the two), if any has."""
         for worker in psutil.Process(self.process.pid).children():
             with contextlib.suppress(psutil.NoSuchProcess):
-                if any("ffmpeg" in child.name() for child in worker.children(recursive=True)):
+                if descendants(worker, "ffmpeg"):
                     worker.kill()
                     return True
         return False
@@ -150,6 +150,16 @@ class Product:
             if video["status"] == "failed" or time.monotonic() > deadline:
                 raise AssertionError(f"not {status}: {video}\n{self.log()[-4000:]}")
             time.sleep(0.1)
+
+
+def descendants(process: psutil.Process, *names: str) -> list[psutil.Process]:
+    """What runs below a process under a name that begins so; some of it may end meanwhile."""
+    found = []
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.name().startswith(names):
+                found.append(child)
+    return found
 
 
 def _base64(text: str) -> str:

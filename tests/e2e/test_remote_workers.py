@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.test_encoding import frames_of
 from tests.factories.media import make_clip
-from tests.product import ROOT, Product, running
+from tests.product import ROOT, Product, descendants, running
 from tests.services import free_port
 
 #: What would open a database, or tell the worker where one is.
@@ -154,7 +154,7 @@ def test_when_one_of_two_is_killed_the_other_goes_on_and_nothing_is_left(
         mine = psutil.Process(ann.pid)
         # Before that an FFmpeg may be there that is only tried out.
         wait_until(lambda: "source fetched" in (tmp_path / "ann.log").read_text())
-        wait_until(lambda: [c for c in mine.children(recursive=True) if "ffmpeg" in c.name()])
+        wait_until(lambda: descendants(mine, "ffmpeg"))
         children = mine.children(recursive=True)
         ann.kill()
         ann.wait(10)

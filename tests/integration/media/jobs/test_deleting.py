@@ -22,6 +22,7 @@ from media.services.on_demand import request_segment
 from tests.factories.jobs import make_job
 from tests.factories.media import make_clip, make_planned, make_uploaded, plan_clip
 from tests.integration.media.jobs.conftest import HERE, LEASE_SECONDS, Start, wait_until
+from tests.product import descendants
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,8 +68,7 @@ def leftovers() -> list[object]:
 def busy_with(worker: "subprocess.Popen[bytes]", process: psutil.Process) -> list[psutil.Process]:
     """What still runs of the process at the stage; the worker itself goes on."""
     alive = [process] if process.pid != worker.pid and process.is_running() else []
-    children = psutil.Process(worker.pid).children(recursive=True)
-    return alive + [child for child in children if child.name() in ("ffmpeg", "sleep")]
+    return alive + descendants(psutil.Process(worker.pid), "ffmpeg", "sleep")
 
 
 def assert_gone(worker: "subprocess.Popen[bytes]", process: psutil.Process) -> None:
