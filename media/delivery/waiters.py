@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 #: A rendition and the number of one of its segments.
 Key = tuple[int, int]
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
 
 
 class NoRoom(Exception):
@@ -20,7 +20,7 @@ class NoRoom(Exception):
 class Waiters:
     """Who waits for which segment.
 
-    `find` says in one query which of the given segments exist. It is asked every 100 ms, as long
+    `find` says in one query which of the given segments exist. It is asked every 50 ms, as long
     as anybody waits. `most` and `most_per_address` bound what is held; a waiter that leaves, for
     whatever reason, frees its place.
     """
