@@ -263,12 +263,8 @@ class Delivery:
             plan = await self._plan(link)
             if link.number >= len(plan.segments(link.rung)):
                 raise SegmentNotPlanned from None
-            if not await self._hold(wait, scope, receive):
-                return
-            try:
-                await self._object(scope, send, key, kind)
-            except FileNotFoundError:
-                raise SegmentNotReady(retry_after_seconds=1) from None
+            if await self._hold(wait, scope, receive):
+                await self._made(scope, send, key, kind)
 
     async def _subtitles(
         self, link: Link, facts: StreamFacts, scope: Scope, receive: Receive, send: Send
@@ -282,7 +278,8 @@ class Delivery:
             until = loop.time() + min(seconds, ASK_AGAIN_SECONDS)
             while loop.time() < until and not gone.done():
                 await asyncio.wait({gone}, timeout=LOOK_AGAIN_SECONDS)
-                if await loop.run_in_executor(self._files, store().facts, key):
+                found = await loop.run_in_executor(self._files, store().facts, key)
+                if found and found.size_bytes:
                     return True
             return False
 
@@ -291,7 +288,7 @@ class Delivery:
         except FileNotFoundError:
             await self._plan(link)
             if await self._hold(wait, scope, receive):
-                await self._object(scope, send, key, kind)
+                await self._made(scope, send, key, kind)
 
     async def _hold(
         self,
@@ -341,6 +338,13 @@ class Delivery:
 
     async def _object(self, scope: Scope, send: Send, key: str, kind: Kind) -> None:
         await answer_object(scope, send, store(), key, kind, threads=self._files)
+
+    async def _made(self, scope: Scope, send: Send, key: str, kind: Kind) -> None:
+        """Send what was there a moment ago; if it was lost since, the client may come back."""
+        try:
+            await self._object(scope, send, key, kind)
+        except FileNotFoundError:
+            raise SegmentNotReady(retry_after_seconds=1) from None
 
 
 def _as_app_error(error: Exception) -> AppError:

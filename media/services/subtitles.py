@@ -28,6 +28,8 @@ def make(claim: Claim) -> None:
         claim.check()
         for name, path in made.items():
             store().put_file(subtitles_key(work.media_id, work.number, name), path)
+    with claim.recording():
+        claim.finish()
 
 
 def request_subtitles(*, media_id: uuid.UUID, plan_number: int) -> None:

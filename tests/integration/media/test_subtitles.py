@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -10,11 +11,13 @@ from django.db import transaction
 from pytest_django import Settings
 
 from media.delivery_app import Delivery
+from media.ffmpeg import encode
 from media.jobs.claim import claim_job
 from media.models import Job, MediaFile, Visibility
 from media.playback import signed_path
 from media.services import encoding, ingest
-from media.store import store, subtitles_key
+from media.services.deletion import delete_media
+from media.store import hls_folder, store, subtitles_key
 from media.worker import do_job
 from tests.asgi import Answer, ask
 from tests.factories.media import make_subtitled, make_uploaded, work_off
@@ -89,6 +92,31 @@ def test_lost_subtitles_are_made_again_before_all_else(
     assert (job.priority, job.is_urgent) == (95, True)
     work_off()
     assert "Hello" in got(delivery, video, "1/subtitles0/0.vtt").text
+
+
+def test_an_empty_file_is_none(delivery: Delivery, video: MediaFile, settings: Settings) -> None:
+    settings.SEGMENT_WAIT_SECONDS = 0.5
+    store().path(subtitles_key(video.pk, 1, "subtitles0")).write_bytes(b"")
+    assert got(delivery, video, "1/subtitles0/0.vtt").status == 503
+    work_off()
+    assert "Hello" in got(delivery, video, "1/subtitles0/0.vtt").text
+
+
+def test_nothing_is_left_of_a_video_that_is_deleted_while_they_are_read(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = make_uploaded(clip)
+    read = encode.make_subtitles
+
+    def meanwhile(*args: Any, **options: Any) -> dict[str, Path]:
+        made = read(*args, **options)
+        delete_media(actor=video.owner, media_id=video.pk)
+        return made
+
+    monkeypatch.setattr(encode, "make_subtitles", meanwhile)
+    work_off()
+    assert not MediaFile.objects.filter(pk=video.pk).exists()
+    assert not store().path(hls_folder(video.pk)).exists()
 
 
 def test_a_job_that_waits_is_moved_to_the_front(
