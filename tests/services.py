@@ -148,6 +148,8 @@ def postgresql(folder: Path, *, durable: bool, connections: int = 200) -> Iterat
     options += ["-c", "unix_socket_directories=", "-c", f"max_connections={connections}"]
     if not durable:
         options += ["-c", "fsync=off", "-c", "full_page_writes=off"]
+        # Tables live for a test, statements for a moment: neither is worth getting ready for.
+        options += ["-c", "autovacuum=off", "-c", "jit=off"]
     server = [*become, str(find("postgres")), "-D", str(data), *options]
     # SIGINT is PostgreSQL's fast shutdown: it does not wait for clients to leave.
     with running(server, port=port, stop_with=signal.SIGINT):
