@@ -73,7 +73,11 @@ async def test_who_asks_for_what_is_not_there_waits_until_it_is_made(
     await sync_to_async(work_off)(kinds=[Job.Kind.INGEST])
     folder = signed_path(media_id=video.pk, epoch=video.visibility_epoch)
     asking = asyncio.create_task(ask(delivery, f"{folder}/1/subtitles0/0.vtt"))
-    await asyncio.sleep(0.1)
+    wanted = Job.objects.filter(kind=Job.Kind.SUBTITLES, state="queued")
+    for _ in range(400):
+        if await wanted.aexists():
+            break
+        await asyncio.sleep(0.05)
     assert not asking.done()
     assert await sync_to_async(work_off)() == ["subtitles"]
     answer = await asking
