@@ -21,8 +21,7 @@ logger = logging.getLogger(__name__)
 ON_DEMAND_SEGMENTS = 3
 #: A run (copy, audio) that is this close behind a segment will be there before another job is.
 NEAR_SEGMENTS = 12
-
-
+#: The kinds of jobs that may bring a segment soon; those of the ladder come when they come.
 _BRING_SEGMENTS = (
     *(Job.Kind.INGEST, Job.Kind.ON_DEMAND),
     *(Job.Kind.LEAD, Job.Kind.COPY, Job.Kind.AUDIO),
@@ -46,7 +45,7 @@ def request_segment(*, media_id: uuid.UUID, plan_number: int, rung: str, number:
 
     Idempotent: a job that is on its way to it is raised, or simply awaited. The caller has found
     no such object in the store, has checked that its client may see the media file, and bounds
-    what one client asks for. Raises SegmentNotPlanned, TooMuchOnDemand and SourceLost.
+    what one client asks for. Raises NotFound, TooMuchOnDemand and SourceLost.
     """
     rendition = (
         Rendition.objects.filter(
