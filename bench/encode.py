@@ -115,7 +115,7 @@ def our_jobs(
     def prepare() -> None:
         nonlocal plan
         plan = make_plan(inspect(clip), may_copy_video=may_copy)
-        plan = plan.with_inits(encode.make_inits(clip, plan=plan, work_dir=work_dir))
+        plan = plan.with_inits(encode.make_inits(plan, work_dir=work_dir))
 
     def keep(segment: MadeSegment) -> bool:
         segments.setdefault(segment.rung, []).append(segment)

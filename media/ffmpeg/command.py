@@ -43,6 +43,9 @@ _X264 = "scenecut=0:open-gop=0"
 #: With a short look ahead, superfast is nearly as good as veryfast, for two thirds of its time.
 _X264_OF_PRESET = {"superfast": ":mbtree=1:rc-lookahead=10"}
 
+#: Where chroma samples lie in every rung: where players take them to be.
+_CHROMA = "left"
+
 #: Colour matrices of H.273 that zimg takes as they come: it refuses RGB and what is reserved.
 _MATRICES_OF_ZIMG = frozenset({1, 2, 5, 6, 7, 9})
 
@@ -61,49 +64,47 @@ def piece_command(
     rungs: Sequence[PlannedRung],
     source: Path,
     out_dir: Path,
-    frames: int | None = None,
     run_up_seconds: int = 0,
 ) -> list[str]:
     """Decode piece `number` once and encode it for `rungs`: {rung}.mp4 in `out_dir`.
 
-    With `frames` it stops after so many of them; with a run-up, decoding begins earlier by that.
+    With a run-up, decoding begins earlier by that.
     """
     video = _video(plan)
     seek = seek_arguments(video, number, run_up_seconds)
     start, end = video.bounds[number], video.bounds[number + 1]
-    # Before scaling, which would run ahead of the outputs by a dozen frames.
-    few = f",trim=end_frame={frames}" if frames else ""
-    graph = f"[0:{video.stream_index}]{_picked(video, start, end)}{few}{_prepared(video)}"
+    graph = f"[0:{video.stream_index}]{_picked(video, start, end)}{_prepared(video)}"
     return [
-        # A decoder with threads reads ahead, in vain if few frames are wanted.
-        *_beginning(ffmpeg, source, *(("-threads", "1") if frames else ()), *seek),
+        *_beginning(ffmpeg, source, *seek),
         *_filter_threads(video),
         "-filter_complex",
         graph + cascade(video, rungs),
-        *(word for rung in rungs for word in _rung_output(rung, out_dir, frames)),
+        *(word for rung in rungs for word in _rung_output(rung, out_dir)),
     ]
 
 
 def still_command(
     ffmpeg: str, plan: Plan, *, number: int, rungs: Sequence[PlannedRung], out_dir: Path
 ) -> list[str]:
-    """One dark picture in place of a piece that cannot be decoded, for `rungs`.
-
-    The encoder would choose its level after the rate of what it gets; it has to be that of the
-    other pieces, which their init names.
-    """
+    """One dark picture in place of a piece that cannot be decoded, for `rungs`."""
     video = _video(plan)
-    mark = video.marks[number]
-    largest = rungs[0]
-    picture = f"color=c=0x101010:s={largest.width}x{largest.height}:r=30,format=yuv420p"
-    graph = f"{picture},trim=end_frame=1,settb=1/{VIDEO_TIMESCALE},setpts={mark},{_colours(video)}"
+    graph = ";".join(f"{_still(video, rung, video.marks[number])}[v{rung.name}]" for rung in rungs)
     return [
         *_general(ffmpeg),
         "-copyts",
         "-filter_complex",
-        graph + cascade(video, rungs),
-        *(word for rung in rungs for word in _rung_output(rung, out_dir, None, _level(rung))),
+        graph,
+        *(word for rung in rungs for word in _rung_output(rung, out_dir)),
     ]
+
+
+def _still(video: VideoPlan, rung: PlannedRung, mark: int) -> str:
+    """One dark picture at `mark`, described to the encoder as those of pieces are."""
+    return (
+        f"color=c=0x101010:s={rung.width}x{rung.height}:r={video.frame_rate},format=yuv420p,"
+        f"trim=end_frame=1,settb=1/{VIDEO_TIMESCALE},setpts={mark},"
+        f"{_colours(video)}:chroma_location={_CHROMA}"
+    )
 
 
 def seek_arguments(video: VideoPlan, number: int, run_up_seconds: int = 0) -> list[str]:
@@ -140,10 +141,16 @@ def _first_step(video: VideoPlan, rung: PlannedRung) -> str:
     """From the pictures of the source to the first rung."""
     colours = _colours(video)
     if video.has_plain_pixels and _is_known_to_zimg(video):
-        return f",setfield=prog,{colours},{_scale(rung, is_plain=True)},format=yuv420p"
-    tone_map = f",{_TONE_MAP}" if video.is_hdr else ""
+        scale = f"{_scale(rung, is_plain=True)}:chromal={_CHROMA}"
+        return f",setfield=prog,{colours},{scale},format=yuv420p"
+    scale = _scale(rung, is_plain=False)
+    if video.is_hdr:
+        return f",{scale},{_TONE_MAP}:chromal={_CHROMA},format=yuv420p,{colours}"
+    # FFmpeg's own scaler takes chroma to be centred where nothing is said; players do not.
+    chroma = f"in_chroma_loc={'center' if video.has_centred_chroma else 'left'}"
+    chroma += f":out_chroma_loc={_CHROMA}"
     tail = ":out_range=tv" if video.is_full_range else ""
-    return f",{_scale(rung, is_plain=False)}{tail}{tone_map},format=yuv420p,{colours}"
+    return f",{scale}:{chroma}{tail},format=yuv420p,{colours}"
 
 
 def _scale(rung: PlannedRung, *, is_plain: bool) -> str:
@@ -195,16 +202,15 @@ def audio_command(
     ]
 
 
-def init_command(ffmpeg: str, plan: Plan, *, source: Path, out_dir: Path) -> list[str]:
-    """Encode one frame for every rung that is not copied, and a moment of silence: the inits.
+def init_command(ffmpeg: str, plan: Plan, *, out_dir: Path) -> list[str]:
+    """Encode one picture for every rung that is not copied, and a moment of silence: the inits.
 
-    The outputs are {rung}.mp4 and audio.mp4, made exactly as those of pieces are.
+    The outputs are {rung}.mp4 and audio.mp4, made exactly as those of pieces are. What the source
+    shows makes no difference to an init, so it is not read.
     """
     rungs = [rung for rung in plan.video.rungs if not rung.is_copy] if plan.video else []
     if rungs:
-        command = piece_command(
-            ffmpeg, plan, number=0, rungs=rungs, source=source, out_dir=out_dir, frames=1
-        )
+        command = still_command(ffmpeg, plan, number=0, rungs=rungs, out_dir=out_dir)
     else:
         command = [*_general(ffmpeg), "-copyts"]
     audio = plan.audio
@@ -379,13 +385,10 @@ def _x264(rung: PlannedRung) -> str:
     return f"{options}:{rung.options}" if rung.options else options
 
 
-def _rung_output(
-    rung: PlannedRung, out_dir: Path, frames: int | None, level: int | None = None
-) -> list[str]:
+def _rung_output(rung: PlannedRung, out_dir: Path) -> list[str]:
     return [
         *("-map", f"[v{rung.name}]"),
-        *(("-frames:v", str(frames)) if frames else ()),
-        *(_av1_encoder(rung) if rung.encoder == AV1 else _x264_encoder(rung, level)),
+        *(_av1_encoder(rung) if rung.encoder == AV1 else _x264_encoder(rung)),
         *("-fps_mode", "passthrough", "-enc_time_base", f"1:{VIDEO_TIMESCALE}"),
         *("-video_track_timescale", str(VIDEO_TIMESCALE)),
         *_fragments(_HUGE_MICROSECONDS),
@@ -393,7 +396,9 @@ def _rung_output(
     ]
 
 
-def _x264_encoder(rung: PlannedRung, level: int | None) -> list[str]:
+def _x264_encoder(rung: PlannedRung) -> list[str]:
+    """The encoder would choose its level after the rate of what it gets; the init has said it."""
+    level = _level(rung)
     return [
         *("-c:v", "libx264", "-threads", "1", "-preset", rung.preset, "-crf", f"{rung.crf:g}"),
         *("-maxrate", f"{rung.max_kbps}k", "-bufsize", f"{2 * rung.max_kbps}k"),

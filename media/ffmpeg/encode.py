@@ -211,17 +211,17 @@ def make_audio(
     return segmenter.next_number - first
 
 
-def make_inits(source: Path, *, plan: Plan, work_dir: Path) -> dict[str, Path]:
+def make_inits(plan: Plan, *, work_dir: Path) -> dict[str, Path]:
     """The init of every rendition, byte for byte what its segments need; then `plan.with_inits`.
 
-    One frame of the source goes through the very encoders that pieces go through.
+    A picture goes through the very encoders that pieces go through.
     """
     inits = {name: plan.init(name) for name in plan.rung_names}
     missing = [name for name, init in inits.items() if not init]
     if missing:
         with _scratch(work_dir) as scratch:
             run(
-                command.init_command(ffmpeg_binary(), plan, source=source, out_dir=scratch),
+                command.init_command(ffmpeg_binary(), plan, out_dir=scratch),
                 timeout_seconds=_LEAST_TIMEOUT_SECONDS,
                 limits=_SMALL,
             )

@@ -78,7 +78,7 @@ class VideoPlan:
     frames a piece has, `sizes[n]` how many bytes its packets have in the source, and `seeks[n]`
     what to seek so that FFmpeg begins with the keyframe at or before it (None: begin at the
     beginning). Plain pixels are those that need nothing but scaling: 8 bits, 4:2:0, even sides,
-    the usual range and tones.
+    the usual range and tones. Centred chroma samples lie between four pixels, not between two.
     """
 
     stream_index: int
@@ -95,6 +95,7 @@ class VideoPlan:
     color_space: int
     is_full_range: bool
     has_plain_pixels: bool = False
+    has_centred_chroma: bool = False
     seeks: tuple[int | None, ...] = ()
 
     @cached_property

@@ -48,6 +48,9 @@ _COPY_MAX_AUDIO_BPS = 256_000
 #: A copy cannot begin with silence. Players jump over a hole of this length, not over longer ones.
 _COPY_MOST_SILENCE_SECONDS = Fraction(1, 10)
 
+#: Codecs whose chroma samples lie between four pixels; those of all others, between two.
+_CENTRED_CHROMA = ("mjpeg", "mpeg1video")
+
 #: What an encoded rung takes on average, as a part of its maximum; an estimate for playlists.
 _AVERAGE_OF_MAX = 0.6
 
@@ -141,6 +144,7 @@ def _plan_video(
         color_space=facts.color_space,
         is_full_range=facts.is_full_range,
         has_plain_pixels=_has_plain_pixels(facts),
+        has_centred_chroma=facts.codec in _CENTRED_CHROMA,
         seeks=(None, *seeks),
     )
     if not is_copied:

@@ -100,7 +100,7 @@ def _look_at_index(claim: Claim, upload: Upload, folder: Path) -> None:
         if enough > upload.offset_bytes:
             return _look_again(claim, enough)
     needs = needs_of(source, stream_index=video.stream_index, marks=video.bounds)
-    plan = plan.with_inits(encode.make_inits(source, plan=plan, work_dir=folder))
+    plan = plan.with_inits(encode.make_inits(plan, work_dir=folder))
     return _begin(claim, plan, needs.reaches[1:], needs.starts[:-1])
 
 
@@ -120,7 +120,7 @@ def _look_further(claim: Claim, upload: Upload, layout: Layout, folder: Path) ->
     enough = stored_bytes + round(max(stored_bytes * STEP, PIECE_SECONDS[-1] * per_second))
     reaches, starts = _needs_of_certain(source, plan, video, layout, stored_bytes)
     if reaches and begun is None:
-        plan = plan.with_inits(encode.make_inits(source, plan=plan, work_dir=folder))
+        plan = plan.with_inits(encode.make_inits(plan, work_dir=folder))
     if len(reaches) > (begun.pieces if begun else 0):
         return _begin(claim, plan, reaches, starts, look_again_bytes=enough)
     return _look_again(claim, enough)

@@ -154,7 +154,7 @@ def _plan(claim: Claim, inspection: Inspection, kept: Kept, folder: Path) -> Wor
         # What this thread is told, that the work is not wanted any more, reaches the other so.
         follow = partial(copy_context().run, _follow_content, source, inspection, plan)
         followed = None if kept.is_early else beside.submit(follow)
-        inits = encode.make_inits(source, plan=plan, work_dir=folder)
+        inits = encode.make_inits(plan, work_dir=folder)
         plan = followed.result() if followed else plan
     plan = plan.with_inits(inits)
     claim.check()

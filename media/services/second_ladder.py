@@ -28,7 +28,7 @@ from media.services import plans
 from media.services.changes import lock
 from media.services.ingest import planned_renditions
 from media.services.making import Work, load_work
-from media.services.sources import has_source, source_path
+from media.services.sources import has_source
 from media.states import PLAN
 from media.store import init_key, store
 from media.workshop.kinds import make_piece
@@ -166,8 +166,7 @@ def _plan(claim: Claim, row: PlanRow) -> None:
     if plan is None:
         raise LeaseLost
     with store().work_dir() as folder:
-        source = source_path(claim.job.media_file)
-        inits = encode.make_inits(source, plan=plan, work_dir=folder)
+        inits = encode.make_inits(plan, work_dir=folder)
         plan = plan.with_inits(inits)
         claim.check()
         for rung, made in inits.items():

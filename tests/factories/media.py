@@ -116,7 +116,7 @@ class Planned:
 def plan_clip(clip: Path, folder: Path) -> Planned:
     """Plan a clip and make segment 0 of every rendition, without a database."""
     plan = make_plan(inspect(clip))
-    plan = plan.with_inits(encode.make_inits(clip, plan=plan, work_dir=folder))
+    plan = plan.with_inits(encode.make_inits(plan, work_dir=folder))
     made: dict[str, bytes] = {}
 
     def take(segment: encode.MadeSegment) -> bool:

@@ -59,7 +59,7 @@ def _make(source: Path, work_dir: Path, probe_seconds: float, handled: Handled) 
         source = encode.remux(source, work_dir=work_dir)
         inspection = inspect(source, limits=limits, timeout_seconds=probe_seconds)
     plan = make_plan(inspection)
-    plan = plan.with_inits(encode.make_inits(source, plan=plan, work_dir=work_dir))
+    plan = plan.with_inits(encode.make_inits(plan, work_dir=work_dir))
     _make_segments(source, plan, work_dir, handled)
     encode.make_subtitles(source, plan=plan, work_dir=work_dir)
 

@@ -125,7 +125,7 @@ def _plan(path: Path, folder: Path, findings: Findings) -> tuple[Path, Plan]:
         path = encode.remux(path, work_dir=folder)
         inspection = inspect(path)
     plan = make_plan(inspection, piece_seconds=PIECE_SECONDS)
-    return path, plan.with_inits(encode.make_inits(path, plan=plan, work_dir=folder))
+    return path, plan.with_inits(encode.make_inits(plan, work_dir=folder))
 
 
 def _make_all(

@@ -44,7 +44,7 @@ def prepare(clip: Path, work_dir: Path) -> Made:
         source = encode.remux(clip, work_dir=work_dir)
         inspection = inspect(source)
     plan = make_plan(inspection)
-    plan = plan.with_inits(encode.make_inits(source, plan=plan, work_dir=work_dir))
+    plan = plan.with_inits(encode.make_inits(plan, work_dir=work_dir))
     return Made(clip, source, work_dir, inspection, plan)
 
 

@@ -52,7 +52,7 @@ def first_damaged_piece(path: Path, plan: Plan, work_dir: Path) -> int:
 def test_damage_is_reported_and_can_be_tolerated(tmp_path: Path) -> None:
     path, inspection = damaged(tmp_path, share=0.25)
     plan = make_plan(inspection)
-    plan = plan.with_inits(encode.make_inits(path, plan=plan, work_dir=tmp_path))
+    plan = plan.with_inits(encode.make_inits(plan, work_dir=tmp_path))
     number = first_damaged_piece(path, plan, tmp_path)
     (made,) = encode.make_piece(
         path, plan=plan, number=number, rungs=["108p"], work_dir=tmp_path, tolerate_damage=True

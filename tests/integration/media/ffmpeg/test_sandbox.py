@@ -144,7 +144,7 @@ def test_the_same_is_seen_and_made_as_without(name: str, tmp_path: Path) -> None
         inspection = inspect(source)
         looks.append(replace(inspection, probe=replace(inspection.probe, size_bytes=0)))
         plan = make_plan(inspection)
-        encode.make_inits(source, plan=plan, work_dir=folder)
+        encode.make_inits(plan, work_dir=folder)
         if plan.copied_rung:
             encode.copy_pieces(source, plan=plan, work_dir=folder, on_segment=lambda _made: True)
         made.append({each.name: each.read_bytes() for each in folder.glob("*.m*4*")})

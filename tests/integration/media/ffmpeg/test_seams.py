@@ -27,7 +27,7 @@ def made_in_pieces_of(source: Path, folder: Path, piece_seconds: tuple[float, ..
     folder.mkdir()
     inspection = inspect(source)
     plan = make_plan(inspection, piece_seconds=piece_seconds)
-    plan = plan.with_inits(encode.make_inits(source, plan=plan, work_dir=folder))
+    plan = plan.with_inits(encode.make_inits(plan, work_dir=folder))
     made = Made(source, source, folder, inspection, plan)
     make_all(made)
     return made

@@ -28,7 +28,7 @@ def commands() -> dict[str, list[str]]:
     return {
         "piece": piece(plan, 1),
         "audio": command.audio_command("ffmpeg", plan, first=2, source=SOURCE),
-        "init": command.init_command("ffmpeg", plan, source=SOURCE, out_dir=OUT),
+        "init": command.init_command("ffmpeg", plan, out_dir=OUT),
         "poster": command.poster_command(
             "ffmpeg", plan, number=1, source=SOURCE, out=OUT / "p.jpg"
         ),
@@ -36,7 +36,7 @@ def commands() -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize("name", ["piece", "audio", "init", "poster", "remux"])
+@pytest.mark.parametrize("name", ["piece", "audio", "poster", "remux"])
 def test_every_input_is_read_through_the_whitelists(name: str) -> None:
     argv = commands()[name]
     before = argv[: argv.index("-i")]
@@ -123,10 +123,8 @@ def test_every_encoder_runs_on_one_thread() -> None:
     assert [argv[i + 1] for i, word in enumerate(argv) if word == "-threads"] == ["1"] * 6
 
 
-def test_for_one_frame_nothing_is_decoded_ahead() -> None:
-    argv = commands()["init"]
-    assert argv[argv.index("-threads") + 1] == "1"
-    assert argv.index("-threads") < argv.index("-i")
+def test_inits_are_made_without_the_source() -> None:
+    assert "-i" not in commands()["init"]
 
 
 def test_tones_are_mapped_once_for_all_rungs() -> None:
