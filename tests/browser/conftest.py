@@ -103,21 +103,28 @@ def visit(live_product: Product, browser: Browser) -> Iterator[Callable[..., Vis
 
 @pytest.fixture(scope="session")
 def make_clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Make a clip with sound, as a camera would: H.264, 1080p30, AAC, a keyframe each 2 s."""
+    """Make a clip with sound, as a camera would: H.264, 1080p30, AAC, a keyframe each 2 s.
+
+    The picture is encoded from one keyframe to the next, and repeated.
+    """
     folder = tmp_path_factory.mktemp("clips")
 
     def make(
         name: str, *, seconds: int, size: str = "1920x1080", kbps: int = 6000, gop: int = 60
     ) -> Path:
-        path = folder / name
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y"]
-        command += ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate=30:duration={seconds}"]
-        command += ["-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}"]
+        once, path = folder / f"once-{name}", folder / name
+        ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y"]
+        picture = f"testsrc2=size={size}:rate=30:duration={min(gop / 30, seconds)}"
+        command = [*ffmpeg, "-f", "lavfi", "-i", picture]
         command += ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
         command += ["-g", str(gop), "-keyint_min", str(gop)]
         command += ["-b:v", f"{kbps}k", "-minrate", f"{kbps}k", "-maxrate", f"{kbps}k"]
-        command += ["-bufsize", f"{kbps}k", "-x264-params", "nal-hrd=cbr"]
-        command += ["-c:a", "aac", "-b:a", "128k", "-movflags", "+faststart", str(path)]
+        command += ["-bufsize", f"{kbps}k", "-x264-params", "nal-hrd=cbr", str(once)]
+        subprocess.run(command, check=True)
+        command = [*ffmpeg, "-stream_loop", "-1", "-t", str(seconds), "-i", str(once)]
+        command += ["-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}"]
+        command += ["-c:v", "copy", "-c:a", "aac", "-b:a", "128k"]
+        command += ["-movflags", "+faststart", str(path)]
         subprocess.run(command, check=True)
         return path
 
