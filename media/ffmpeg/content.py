@@ -78,10 +78,11 @@ class Sample:
     pixels: int
 
 
-def places_to_sample(plan: Plan, inspection: Inspection) -> tuple[int, ...]:
-    """Keyframes to look at: in the heaviest pieces of the source, and spread evenly over it.
+def places_to_sample(plan: Plan, inspection: Inspection) -> tuple[tuple[int, ...], ...]:
+    """Timestamps of the frames to look at, for each place: from a keyframe on.
 
-    None where it makes no difference, or where too little would be seen.
+    In the heaviest pieces of the source, and spread evenly over it. None where it makes no
+    difference, or where too little would be seen.
     """
     video, timeline, facts = plan.video, inspection.video, inspection.probe.video
     if video is None or timeline is None or facts is None:
@@ -96,7 +97,10 @@ def places_to_sample(plan: Plan, inspection: Inspection) -> tuple[int, ...]:
     spread = [others[len(others) * (2 * n + 1) // (2 * half)] for n in range(half) if others]
     at = (bisect_right(timeline.keys, video.bounds[n]) - 1 for n in (*heaviest, *spread))
     keys = sorted({timeline.keys[n] for n in at if n >= 0})
-    return tuple(keys) if len(keys) >= _LEAST_PLACES else ()
+    if len(keys) < _LEAST_PLACES:
+        return ()
+    first = (bisect_left(timeline.frames, key) for key in keys)
+    return tuple(tuple(timeline.frames[n : n + _FRAMES]) for n in first)
 
 
 def sample(source: Path, *, plan: Plan, inspection: Inspection) -> Sample | None:
@@ -119,8 +123,7 @@ def sample(source: Path, *, plan: Plan, inspection: Inspection) -> Sample | None
             "do": "sample",
             "path": str(source.resolve()),
             "stream_index": plan.video.stream_index,
-            "keys": places,
-            "frames": _FRAMES,
+            "places": places,
             "width": small.width,
             "height": small.height,
         },

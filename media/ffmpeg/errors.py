@@ -84,3 +84,8 @@ def _printable(text: str) -> str:
     lines = (line.strip() for line in text.splitlines())
     joined = " | ".join(line for line in lines if line)
     return "".join(each if each.isprintable() else "\ufffd" for each in joined)
+
+
+def too_long(most_seconds: float) -> UnreadableMedia:
+    """The refusal of what lasts longer than a source may."""
+    return UnreadableMedia("too-long", f"The file is longer than {most_seconds / 3600:g} hours.")

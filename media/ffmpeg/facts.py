@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from media.ffmpeg.errors import UnreadableMedia
+from media.ffmpeg.errors import UnreadableMedia, too_long
 
 #: Sound outside of these is no sound that anybody has recorded.
 LOWEST_SAMPLE_RATE, HIGHEST_SAMPLE_RATE = 1000, 768_000
@@ -153,11 +153,6 @@ def check_limits(inspection: Inspection, limits: ProbeLimits) -> None:
         _check_sound(facts.audio, limits)
     if facts.video is not None:
         _check_picture(facts.video, inspection.video, seconds, limits)
-
-
-def too_long(most_seconds: float) -> UnreadableMedia:
-    """The refusal of what lasts longer than a source may."""
-    return UnreadableMedia("too-long", f"The file is longer than {most_seconds / 3600:g} hours.")
 
 
 def _extent_seconds(inspection: Inspection) -> float:

@@ -14,8 +14,7 @@ import av
 
 from media.ffmpeg import sniff
 from media.ffmpeg.boxes import split
-from media.ffmpeg.errors import UnreadableMedia
-from media.ffmpeg.facts import too_long
+from media.ffmpeg.errors import UnreadableMedia, too_long
 from media.ffmpeg.fitness import (
     KEYFRAME_HEAD_BYTES,
     why_audio_is_not_copied,

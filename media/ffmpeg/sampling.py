@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import islice
 from typing import Any
@@ -20,9 +20,12 @@ _OPTIONS = {
     "x264-params": "scenecut=0",
 }
 
+#: So many packets may be read at one place before its frames must have been met.
+_MOST_PACKETS = 64
+
 
 def sample(request: dict[str, Any], send: Callable[..., None]) -> None:
-    """Answer with each of the `keys`, and the bytes of the first `frames` frames from it on.
+    """Answer with the first timestamp of each of the `places`, and the bytes of its frames.
 
     They are scaled to `width` × `height`. A place where nothing can be decoded is left out.
     """
@@ -30,19 +33,31 @@ def sample(request: dict[str, Any], send: Callable[..., None]) -> None:
     with open_source(request["path"]) as source:
         stream = source.streams[request["stream_index"]]
         stream.codec_context.thread_count = 1
-        for key in request["keys"]:
+        for times in request["places"]:
             try:
-                frames = list(islice(_frames_from(source, stream, key), request["frames"]))
+                frames = _frames(source, stream, times)
             except av.FFmpegError:
                 continue  # Damaged here: the pieces will find out, and other places tell enough.
             if frames:
-                places.append([key, *_sizes(frames, request["width"], request["height"])])
+                places.append([times[0], *_sizes(frames, request["width"], request["height"])])
     send({"places": places})
 
 
-def _frames_from(source: Any, stream: Any, key: int) -> Iterator[Any]:
-    source.seek(key, stream=stream)
-    return (frame for frame in source.decode(stream) if (frame.pts or 0) >= key)
+def _frames(source: Any, stream: Any, times: Sequence[int]) -> list[Any]:
+    """The frames that are shown at `times`, of which the first is a keyframe.
+
+    A decoder holds frames back until it has seen what follows; they are asked of it as soon as
+    their packets have been read.
+    """
+    source.seek(times[0], stream=stream)
+    decoded, unread = [], set(times)
+    for packet in islice(source.demux(stream), _MOST_PACKETS):
+        decoded += packet.decode()
+        unread.discard(packet.pts)
+        if not unread:
+            decoded += stream.decode(None)
+            break
+    return [frame for frame in decoded if frame.pts in times]
 
 
 def _sizes(frames: list[Any], width: int, height: int) -> list[int]:

@@ -82,11 +82,17 @@ def test_the_heaviest_pieces_are_looked_at_and_some_of_all_others() -> None:
     assert inspection.video
     sizes = [30_000] * 18_000
     sizes[9_000:9_180] = [90_000] * 180
-    busy = replace(inspection, video=replace(inspection.video, sizes=sizes))
+    video = replace(inspection.video, sizes=sizes)
+    busy = replace(inspection, video=video)
     places = places_to_sample(make_plan(busy), busy)
+    keys = [times[0] for times in places]
     assert 3 <= len(places) <= 6
-    assert any(8_800 <= place <= 9_180 for place in places)
-    assert places[-1] - places[0] > 9_000
+    assert set(keys) <= set(video.keys)
+    assert any(8_800 <= key <= 9_180 for key in keys)
+    assert keys[-1] - keys[0] > 9_000
+    for times in places:
+        first = video.frames.index(times[0])
+        assert times == tuple(video.frames[first : first + 4])
     assert places == places_to_sample(make_plan(busy), busy)
 
 
