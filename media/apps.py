@@ -18,7 +18,7 @@ class MediaConfig(AppConfig):
     def ready(self) -> None:
         """Register what `/health` asks of this app, and what its services hear from the jobs."""
         # The models are loaded by now, and not before.
-        from media.checks import sandbox_is_required, sandbox_is_used
+        from media.checks import TAG, sandbox_is_required, sandbox_is_used
         from media.ffmpeg import limits, sandbox
         from media.jobs import hooks
         from media.jobs.health import worker
@@ -39,7 +39,7 @@ class MediaConfig(AppConfig):
 
         limits.set_usual_memory(settings.MEDIA_MEMORY_BYTES)
         sandbox.use(settings.FFMPEG_SANDBOX)
-        checks.register(sandbox_is_required)
+        checks.register(sandbox_is_required, TAG)
         checks.register(sandbox_is_used, deploy=True)
         health.register_check("worker", worker)
         hooks.on_failed(encoding.job_failed)

@@ -7,6 +7,9 @@ from django.core.checks import CheckMessage, Error, Info
 
 from media.ffmpeg import sandbox
 
+#: The checks that workers ask as well. All others ask about the server, and import the whole of it.
+TAG = "media"
+
 _HINT = "Install bubblewrap; docs/hostile-files.md says what else it needs."
 
 

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 from core.server.processes import die_with_parent
 from core.server.supervisor import PARENT
 from media import worker
+from media.checks import TAG
 from media.ffmpeg.child_process import keep_warm, let_go
 from media.jobs.crew import Crew
 
@@ -21,6 +22,7 @@ class Command(BaseCommand):
     """Encodes, and runs whatever else was put into the background, until SIGTERM."""
 
     help = "Work on what is in the queue until SIGTERM."
+    requires_system_checks = (TAG,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Two options of the original command, and two of ours."""

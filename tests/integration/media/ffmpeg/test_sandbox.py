@@ -271,6 +271,33 @@ def test_the_check_says_so(settings: object) -> None:
     assert [each.id for each in checks.sandbox_is_used()] == ["media.I001"]
 
 
+def test_a_worker_does_not_start_without_the_sandbox_it_requires(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "process_tasks", "--duration", "0.1"],
+        env=os.environ | {"FFMPEG_SANDBOX": "require", "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "media.E001" in done.stderr
+
+
+def test_a_worker_does_not_import_the_server() -> None:
+    code = """
+import sys
+import django
+django.setup()
+from django.core.management import call_command
+from media.management.commands.process_tasks import Command
+Command.handle = lambda *_, **__: None
+call_command(Command(), skip_checks=False)
+print("core.urls" in sys.modules, "rest_framework.views" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
 def test_a_mode_that_does_not_exist_is_not_taken() -> None:
     with pytest.raises(ValueError, match="maybe"):
         sandbox.use("maybe")
