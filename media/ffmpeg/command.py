@@ -376,8 +376,14 @@ def _colours(video: VideoPlan) -> str:
 
 
 def _level(rung: PlannedRung) -> int | None:
-    """The level that the init of a rung names, for example 31 for 3.1; None without an init."""
-    return int(rung.codecs[-2:], 16) if rung.init and rung.encoder != AV1 else None
+    """The level that the init of a rung names, for example 31 for 3.1; None without an init.
+
+    Level 1b is 9 to encoders. Where CABAC is off, an init names it as 11 with a constraint.
+    """
+    if not rung.init or rung.encoder == AV1:
+        return None
+    _, constraints, level = bytes.fromhex(rung.codecs.removeprefix("avc1."))
+    return 9 if level == 11 and constraints & 0x10 else level
 
 
 def _x264(rung: PlannedRung) -> str:

@@ -101,16 +101,23 @@ def test_ffmpeg_drops_no_frame_of_its_own_where_it_is_sought() -> None:
         assert "-noaccurate_seek" in argv[: argv.index("-ss")]
 
 
-def test_a_still_has_the_level_that_the_init_names() -> None:
+@pytest.mark.parametrize(
+    ("named", "level"), [((0x64, 0, 0x1E), "30"), ((0x64, 0, 9), "9"), ((0x42, 0xD0, 11), "9")]
+)
+def test_all_has_the_level_that_the_init_names(named: tuple[int, ...], level: str) -> None:
     plan = make_plan(make_inspection())
     assert plan.video
-    entry = b"avc1" + bytes(78) + pack(">I4s", 12, b"avcC") + bytes([1, 100, 0, 0x1E])
+    entry = b"avc1" + bytes(78) + pack(">I4s", 12, b"avcC") + bytes([1, *named])
     init = pack(">I4sII", 16 + len(entry) + 4, b"stsd", 0, 1) + pack(">I", len(entry) + 4) + entry
     for name in (b"stbl", b"minf", b"mdia", b"trak", b"moov"):
         init = pack(">I4s", len(init) + 8, name) + init
     rung = replace(plan.video.rungs[0], init=init)
-    argv = command.still_command("ffmpeg", plan, number=1, rungs=[rung], out_dir=OUT)
-    assert argv[argv.index("-level:v") + 1] == "30"
+    still = command.still_command("ffmpeg", plan, number=1, rungs=[rung], out_dir=OUT)
+    moving = command.piece_command(
+        "ffmpeg", plan, number=1, rungs=[rung], source=SOURCE, out_dir=OUT
+    )
+    for argv in (still, moving):
+        assert argv[argv.index("-level:v") + 1] == level
 
 
 def test_the_cover_of_a_record_is_not_remuxed_as_its_picture() -> None:
