@@ -11,6 +11,7 @@ from collections.abc import Callable
 from importlib.util import cache_from_source
 from pathlib import Path
 
+import psutil
 import pytest
 
 from media.ffmpeg import child_process
@@ -29,10 +30,7 @@ class CancelledByTest(Exception):
 
 def children() -> set[int]:
     """Processes that this one has started and that are still there, zombies included."""
-    found = set()
-    for path in Path("/proc/self/task").iterdir():
-        found |= {int(pid) for pid in (path / "children").read_text().split()}
-    return found
+    return {child.pid for child in psutil.Process().children()}
 
 
 def keeping(said: list[bytes]) -> Callable[[bytes], bool]:
