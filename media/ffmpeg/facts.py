@@ -53,7 +53,6 @@ class VideoFacts:
     color_space: int
     is_full_range: bool
     is_interlaced: bool
-    has_b_frames: bool
 
     @property
     def is_hdr(self) -> bool:

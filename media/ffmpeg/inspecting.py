@@ -106,6 +106,7 @@ class _Inspector:
         self.packets = {stream.index: Packets() for stream in wanted}
         self.demuxed = source.demux(wanted)
         self.tried = 0
+        self.asked = False
         self.keyframe_refusal = ""
 
     def run(self) -> None:
@@ -199,8 +200,18 @@ class _Inspector:
             self.keyframe_refusal = why_keyframe_is_not_copied(head, context.extradata)
 
     def decode(self, packet: Any) -> Any:
-        """The first picture that comes out with this packet, if one does."""
+        """The first picture that comes out with this packet, if one does.
+
+        A decoder holds pictures back until it has seen a few more packets. That of the first
+        keyframe is asked of it at once; if there is none, it begins anew and is given more.
+        """
         try:
+            if packet.is_keyframe and not self.asked:
+                self.asked = True
+                pictures = packet.decode() or packet.stream.decode(None)
+                if pictures:
+                    return pictures[0]
+                packet.stream.codec_context.flush_buffers()
             return next(iter(packet.decode()), None)
         except av.FFmpegError as error:
             if isinstance(error, MemoryError):
@@ -257,7 +268,6 @@ class _Inspector:
             "color_space": int(picture.colorspace or 2),
             "is_full_range": int(picture.color_range) == 2,
             "is_interlaced": bool(picture.interlaced_frame),
-            "has_b_frames": bool(context.has_b_frames),
         }
 
     def audio_facts(self) -> dict[str, Any]:

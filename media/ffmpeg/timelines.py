@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from operator import add
+from itertools import compress, islice, pairwise
+from operator import add, le
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from media.ffmpeg.sample_table import read_moov, track_table
 PACKETS_TO_COMPARE = 48
 
 #: At least so many entries of FFmpeg's index are compared with the tables, all over the file.
-_ENTRIES_TO_COMPARE = 2000
+_ENTRIES_TO_COMPARE = 500
 
 #: And all of so many at its beginning and end, where an edit list cuts.
 _EDGE_ENTRIES = 64
@@ -54,12 +54,17 @@ class Packets:
 
         What is shown before the first keyframe cannot be decoded and is left out.
         """
-        order: Iterable[int] = range(len(self.shown_at))
+        times, sizes = self.shown_at, self.sizes
         if self.discarded:
-            order = [index for index in order if index not in self.discarded]
-        order = sorted(order, key=self.shown_at.__getitem__)
-        times = array("q", map(self.shown_at.__getitem__, order))
-        sizes = array("q", map(self.sizes.__getitem__, order))
+            shown = bytearray(b"\1") * len(times)
+            for index in self.discarded:
+                shown[index] = 0
+            times, sizes = (array("q", compress(numbers, shown)) for numbers in (times, sizes))
+        if not all(map(le, times, islice(times, 1, None))):
+            order = sorted(range(len(times)), key=times.__getitem__)
+            times, sizes = (
+                array("q", map(numbers.__getitem__, order)) for numbers in (times, sizes)
+            )
         first = self.shown_at[self.key_indexes[0]] if self.key_indexes else None
         start = 0 if first is None else bisect_left(times, first)
         return times[start:], sizes[start:]
@@ -132,11 +137,11 @@ def settle(packets: Packets, sample: Packets) -> bool:
     if shift:
         packets.shown_at = array("q", map(shift.__add__, packets.shown_at))
     count = len(sample.shown_at)
-    keys = [index for index in packets.key_indexes if index < count]
+    keys = packets.key_indexes[: bisect_left(packets.key_indexes, count)]
     return (
         packets.shown_at[:count] == sample.shown_at
         and packets.sizes[:count] == sample.sizes
-        and keys == list(sample.key_indexes)
+        and keys == sample.key_indexes
         and {index for index in packets.discarded if index < count} == sample.discarded
     )
 

@@ -37,7 +37,6 @@ VIDEO = VideoFacts(
     color_space=1,
     is_full_range=False,
     is_interlaced=False,
-    has_b_frames=True,
 )
 
 AUDIO = AudioFacts(

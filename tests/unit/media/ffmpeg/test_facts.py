@@ -37,7 +37,6 @@ VIDEO = VideoFacts(
     color_space=2,
     is_full_range=False,
     is_interlaced=False,
-    has_b_frames=False,
 )
 AUDIO = AudioFacts(
     stream_index=1,
