@@ -106,7 +106,7 @@ class _Inspector:
         self.packets = {stream.index: Packets() for stream in wanted}
         self.demuxed = source.demux(wanted)
         self.tried = 0
-        self.asked = False
+        self.was_asked = False
         self.keyframe_refusal = ""
 
     def run(self) -> None:
@@ -206,8 +206,8 @@ class _Inspector:
         keyframe is asked of it at once; if there is none, it begins anew and is given more.
         """
         try:
-            if packet.is_keyframe and not self.asked:
-                self.asked = True
+            if packet.is_keyframe and not self.was_asked:
+                self.was_asked = True
                 pictures = packet.decode() or packet.stream.decode(None)
                 if pictures:
                     return pictures[0]

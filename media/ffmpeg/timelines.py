@@ -21,7 +21,7 @@ from media.ffmpeg.sample_table import read_moov, track_table
 PACKETS_TO_COMPARE = 48
 
 #: At least so many entries of FFmpeg's index are compared with the tables, all over the file.
-_ENTRIES_TO_COMPARE = 500
+_ENTRIES_TO_COMPARE = 2000
 
 #: And all of so many at its beginning and end, where an edit list cuts.
 _EDGE_ENTRIES = 64
