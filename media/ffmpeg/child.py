@@ -1,19 +1,23 @@
 """The process that reads media with PyAV, so that no other process has to.
 
-It is started by `media.ffmpeg.child_process`, takes one request as a line of JSON, answers with
-messages, and ends. A message is a line of JSON, followed by as many bytes as its "bytes" says.
+It is started by `media.ffmpeg.child_process`, takes a request as a line of JSON, answers with
+messages, and ends; or says that it is done, and waits for the next request about the same source.
+A message is a line of JSON, followed by as many bytes as its "bytes" says.
 It ends as well when its parent does: its input is a socket that closes then.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
+import select
 import socket
 import struct
 import sys
 import threading
+import time
 import traceback
 from typing import Any
 
@@ -26,13 +30,24 @@ from media.ffmpeg.errors import FFmpegError, UnreadableMedia
 _ABSURD = (ArithmeticError, IndexError, ValueError, TypeError, struct.error, RecursionError)
 
 
+#: Who has used so much processor time ends, lest what is left of its limit is too little for more.
+_ENOUGH_CPU_SECONDS = 60.0
+
+
 def main() -> None:
-    """Serve one request."""
+    """Serve requests for as long as we are asked to stay."""
     av.logging.set_level(av.logging.ERROR)
-    line, source = _request()
-    if not line:
-        return
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    with socket.socket(fileno=os.dup(0)) as asking:
+        while _serve(*_request(asking)) and time.process_time() < _ENOUGH_CPU_SECONDS:
+            send({"done": True})
+    os._exit(0)  # Nothing needs tidying up, and the thread above cannot be asked to end.
+
+
+def _serve(line: bytes, source: int | None) -> bool:
+    """Answer one request; whether another one may follow."""
+    if not line:
+        return False
     request = json.loads(line)
     if source is not None:
         request["path"] = _named(source, request["path"])
@@ -57,7 +72,9 @@ def main() -> None:
         # the mistake be ours.
         traceback.print_exc()
         send({"error": "absurd", "detail": f"{type(error).__name__}: {error}"})
-    os._exit(0)  # Nothing needs tidying up, and the thread above cannot be asked to end.
+    else:
+        return bool(request.get("stay"))
+    return False
 
 
 def send(message: dict[str, Any], payload: bytes = b"") -> None:
@@ -67,16 +84,15 @@ def send(message: dict[str, Any], payload: bytes = b"") -> None:
     sys.stdout.buffer.flush()
 
 
-def _request() -> tuple[bytes, int | None]:
+def _request(asking: socket.socket) -> tuple[bytes, int | None]:
     """A line of JSON, and the file that came with it; an empty line where nobody asks any more."""
     line, files = b"", list[int]()
-    with socket.socket(fileno=os.dup(0)) as asking:
-        while not line.endswith(b"\n"):
-            data, received, _, _ = socket.recv_fds(asking, 1 << 16, 1)
-            if not data:
-                return b"", None
-            line += data
-            files += received
+    while not line.endswith(b"\n"):
+        data, received, _, _ = socket.recv_fds(asking, 1 << 16, 1)
+        if not data:
+            return b"", None
+        line += data
+        files += received
     return line, files[0] if files else None
 
 
@@ -85,19 +101,20 @@ def _named(source: int, path: str) -> str:
 
     The sandbox does not show the file itself; opened by this name, it is the same file anew.
     """
-    name = f"/tmp/source{os.path.splitext(path)[1]}"  # noqa: S108 - that of the sandbox
+    name = f"/tmp/source-{source}{os.path.splitext(path)[1]}"  # noqa: S108 - that of the sandbox
     os.symlink(f"/proc/self/fd/{source}", name)
     return name
 
 
 def _bound_cpu(seconds: int | None) -> None:
     """Hold this request to less processor time than the process was given."""
-    if seconds is not None:
-        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = hard if seconds is None else math.ceil(time.process_time()) + seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
 def _end_with_parent() -> None:
-    while os.read(0, 1 << 16):
-        pass
+    poll = select.poll()
+    poll.register(0, 0)  # That the other end was closed is told unasked.
+    poll.poll()
     os._exit(3)

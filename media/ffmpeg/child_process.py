@@ -1,8 +1,9 @@
 """Ask a child process to read media, and have some waiting so that answers come sooner.
 
 Importing PyAV takes a tenth of a second. A worker that calls `keep_warm` has children that have
-done so already: as many as a new video asks for before it can be played. Each child serves one
-request and ends: nothing is carried over from one file to the next.
+done so already: as many as a new video asks for before it can be played. A child serves one request
+and ends; inside `about_one_source` it may serve the next one. Nothing is carried over from one file
+to another.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -39,7 +41,7 @@ _MOST_LINE_BYTES = 1 << 20
 _MOST_PAYLOAD_BYTES = 512 << 20
 _ROOT = Path(__file__).resolve().parents[2]
 
-#: One looks at the source, one copies its sound, one samples its content.
+#: One looks at the source and copies its picture then, one copies its sound, one takes samples.
 _SPARES = 3
 #: So long after the last request others are started, when nobody waits for the processors.
 _REFILL_SECONDS = 2.0
@@ -56,6 +58,27 @@ class _Child:
 
     process: subprocess.Popen[bytes]
     input: socket.socket
+
+
+#: Children that wait for the next request about the source that this context is about.
+_staying: ContextVar[list[_Child] | None] = ContextVar("staying", default=None)
+
+
+@contextmanager
+def about_one_source() -> Iterator[None]:
+    """Children that are asked meanwhile may be asked again; all are gone afterwards.
+
+    All of the requests have to be about one source: what that has done to a child stays with it.
+    Threads take part whose context is a copy of this one.
+    """
+    staying: list[_Child] = []
+    before = _staying.set(staying)
+    try:
+        yield
+    finally:
+        _staying.reset(before)
+        while child := _take(staying):
+            _end(child)
 
 
 def keep_warm() -> None:
@@ -75,7 +98,7 @@ def let_go() -> None:
     """End the waiting children, and have none from now on."""
     global _is_kept_warm
     _is_kept_warm = False
-    while spare := _take_spare():
+    while spare := _take(_spares):
         _end(spare)
 
 
@@ -90,28 +113,41 @@ def ask(
 
     Raises UnreadableMedia if the file is the reason, ToolFailed if it is not.
     """
-    child = _take_spare() or _start_child()
+    # Whoever has stood back for others stays behind them, and is not asked again.
+    staying = None if nice else _staying.get()
+    child = (staying and _take(staying)) or _take(_spares) or _start_child()
     if nice:
         yield_to_others(child.process.pid, nice)
-    reader = _Reader(on_message)
+    reader = _Reader(on_message, may_stay=staying is not None)
     try:
         try:
-            _write_request(child.input, request)
+            _write_request(child.input, {**request, "stay": staying is not None})
         except OSError:
             _end(child)
             raise
-        return supervise(child.process, watch=watch, on_output=reader.feed)
+        return supervise(
+            child.process, watch=watch, on_output=reader.feed, goes_on=lambda: reader.is_done
+        )
     finally:
-        child.input.close()
+        if staying is not None and reader.is_done:
+            with _lock:
+                staying.append(child)
+        else:
+            child.input.close()
         _fill_later()
 
 
 class _Reader:
     """Cuts what a child writes into messages."""
 
-    def __init__(self, on_message: Callable[[dict[str, Any], bytes], bool]) -> None:
+    def __init__(
+        self, on_message: Callable[[dict[str, Any], bytes], bool], *, may_stay: bool
+    ) -> None:
         self._on_message = on_message
+        self._may_stay = may_stay
         self._data = bytearray()
+        #: Whether the child has said that it waits for the next request.
+        self.is_done = False
 
     def feed(self, data: bytes) -> bool:
         self._data += data
@@ -125,6 +161,9 @@ class _Reader:
             payload = bytes(self._data[end + 1 : following])
             del self._data[:following]
             _raise_if_error(message)
+            if self._may_stay and message.get("done"):
+                self.is_done = True
+                return False
             if not self._on_message(message, payload):
                 return False
 
@@ -195,13 +234,14 @@ def _has_room() -> bool:
     return _is_kept_warm and len(_spares) < _SPARES
 
 
-def _take_spare() -> _Child | None:
+def _take(children: list[_Child]) -> _Child | None:
+    """One that is still alive; it is not among them any more."""
     while True:
         with _lock:
-            spare = _spares.pop(0) if _spares else None
-        if spare is None or spare.process.poll() is None:
-            return spare
-        _end(spare)
+            child = children.pop(0) if children else None
+        if child is None or child.process.poll() is None:
+            return child
+        _end(child)
 
 
 def _start_child() -> _Child:

@@ -155,26 +155,33 @@ def supervise(
     on_output: Callable[[bytes], bool] = lambda _data: True,
     progress_fd: int | None = None,
     on_progress: Callable[[float], None] = lambda _seconds: None,
+    goes_on: Callable[[], bool] = lambda: False,
 ) -> Ran:
     """See a process to its end, whatever happens; all of its session is gone afterwards.
 
     What it writes counts as progress, as does a change in what ffmpeg reports on `progress_fd`.
+    Where `on_output` had enough and the process `goes_on`, it is left as it is.
     """
     began = time.monotonic()
     log = bytearray()
+    is_left = False
+    exit_code, cpu_seconds = 0, 0.0
     try:
         with _readers(process, progress_fd) as selector:
             report = _Report(on_progress)
             was_stopped = not _follow(selector, began, watch, log, report, on_output)
-        if was_stopped:
+        is_left = was_stopped and goes_on()
+        if was_stopped and not is_left:
             kill(process)
-        exit_code, cpu_seconds = _reap(process, began + watch.timeout_seconds)
+        if not is_left:
+            exit_code, cpu_seconds = _reap(process, began + watch.timeout_seconds)
     except BaseException:
         kill(process)
         _reap(process, time.monotonic() + 10)
         raise
     finally:
-        _close(process, progress_fd)
+        if not is_left:
+            _close(process, progress_fd)
     text = log.decode("utf-8", "replace")
     if exit_code and not was_stopped:
         raise _failure(exit_code, text)

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -118,7 +119,7 @@ class HeadStart:
     def _start(self, rung: str, make: Callable[[], object]) -> None:
         def work() -> None:
             try:
-                # What the slot's own thread is told does not reach this one.
+                # Leaving ends it as well, not only what the slot's own thread is told.
                 with ended_by(self._check):
                     make()
             except _Enough:
@@ -126,7 +127,7 @@ class HeadStart:
             finally:
                 self._made.put(rung)
 
-        self._heads[rung] = self._threads.submit(work)
+        self._heads[rung] = self._threads.submit(copy_context().run, work)
 
     def _first_piece(self, rung: str) -> None:
         for segment in encode.make_piece(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from media.ffmpeg import encode
+from media.ffmpeg import child_process, encode
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +29,18 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(encode, "make_piece", noting)
     return numbers
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The processes that were started to read media, in that order."""
+    pids: list[int] = []
+    start_child = child_process._start_child
+
+    def start_and_tell() -> child_process._Child:
+        child = start_child()
+        pids.append(child.process.pid)
+        return child
+
+    monkeypatch.setattr(child_process, "_start_child", start_and_tell)
+    return pids

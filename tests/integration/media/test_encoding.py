@@ -74,6 +74,14 @@ def test_copied_packets_are_complete_after_one_job(folder: Path) -> None:
     assert top["status"] == "completed"
 
 
+def test_picture_and_sound_are_copied_by_who_looked_at_the_source_and_one_more(
+    folder: Path, started: list[int]
+) -> None:
+    make_uploaded(make_clip(folder / "both.mp4", codec="libx264"))
+    work_off(kinds=[Job.Kind.INGEST])
+    assert 1 <= len(started) <= 2
+
+
 def test_all_work_makes_every_segment_once(clip: Path) -> None:
     media_file = make_uploaded(clip)
     kinds = work_off()

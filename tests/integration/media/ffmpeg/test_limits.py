@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,7 +142,30 @@ def test_an_output_without_end_is_not_read(tmp_path: Path) -> None:
 )
 def test_a_child_that_speaks_out_of_turn_is_not_listened_to(said: bytes) -> None:
     with pytest.raises(ToolFailed):
-        _Reader(lambda _message, _payload: True).feed(said)
+        _Reader(lambda _message, _payload: True, may_stay=True).feed(said)
+
+
+@pytest.mark.parametrize("may_stay", [True, False])
+def test_only_a_child_that_was_asked_to_stay_does(may_stay: bool) -> None:
+    reader = _Reader(lambda _message, _payload: True, may_stay=may_stay)
+    reader.feed(b'{"done": true, "bytes": 0}\n')
+    assert reader.is_done is may_stay
+
+
+def test_a_later_request_has_processor_time_of_its_own() -> None:
+    code = """
+import resource
+import time
+from media.ffmpeg.child import _bound_cpu
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+while time.process_time() < 2:
+    pass
+for seconds in 5, None:
+    _bound_cpu(seconds)
+    print(resource.getrlimit(resource.RLIMIT_CPU))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["(8, 60)", "(60, 60)"]
 
 
 def test_what_a_process_says_cannot_forge_a_line_of_the_log() -> None:
