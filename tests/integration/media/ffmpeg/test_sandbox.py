@@ -200,7 +200,14 @@ def test_a_killed_worker_leaves_nothing(kind: str, tmp_path: Path) -> None:
 @needs_bubblewrap
 def test_priority_limits_and_signals_reach_what_runs_inside() -> None:
     said: list[bytes] = []
-    script = "sleep .2; cut -d' ' -f19 /proc/self/stat; ulimit -n; cat /proc/self/oom_score_adj"
+    script = """
+        for _ in $(seq 100); do
+            nice=$(cut -d' ' -f19 /proc/self/stat)
+            [ $nice = 19 ] && break
+            sleep .05
+        done
+        echo $nice; ulimit -n; cat /proc/self/oom_score_adj
+    """
     process = start(
         sandbox.around(["/bin/sh", "-c", script]), nice=BACKGROUND, limits=Limits(open_files=33)
     )
