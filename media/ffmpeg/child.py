@@ -19,6 +19,8 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import av
@@ -49,9 +51,15 @@ def _serve(line: bytes, source: int | None) -> bool:
     if not line:
         return False
     request = json.loads(line)
-    if source is not None:
-        request["path"] = _named(source, request["path"])
     _bound_cpu(request.get("cpu_seconds"))
+    if source is None:
+        return _answer(request)
+    with _named(source, request["path"]) as request["path"]:
+        return _answer(request)
+
+
+def _answer(request: dict[str, Any]) -> bool:
+    """Do what is asked; whether it was done, and we are asked to stay."""
     try:
         if request["do"] == "inspect":
             inspecting.inspect(request, send)
@@ -96,14 +104,19 @@ def _request(asking: socket.socket) -> tuple[bytes, int | None]:
     return line, files[0] if files else None
 
 
-def _named(source: int, path: str) -> str:
-    """A name for an open file, with the extension that FFmpeg looks at.
+@contextmanager
+def _named(source: int, path: str) -> Iterator[str]:
+    """A name for an open file, with the extension that FFmpeg looks at; both are gone afterwards.
 
     The sandbox does not show the file itself; opened by this name, it is the same file anew.
     """
-    name = f"/tmp/source-{source}{os.path.splitext(path)[1]}"  # noqa: S108 - that of the sandbox
+    name = f"/tmp/source{os.path.splitext(path)[1]}"  # noqa: S108 - that of the sandbox
     os.symlink(f"/proc/self/fd/{source}", name)
-    return name
+    try:
+        yield name
+    finally:
+        os.unlink(name)
+        os.close(source)
 
 
 def _bound_cpu(seconds: int | None) -> None:

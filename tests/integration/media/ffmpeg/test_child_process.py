@@ -10,7 +10,7 @@ from media.ffmpeg import encode
 from media.ffmpeg.child_process import about_one_source, ask
 from media.ffmpeg.errors import UnreadableMedia
 from media.ffmpeg.planning import make_plan
-from media.ffmpeg.probe import inspect
+from media.ffmpeg.probe import inspect, needs_of
 from media.ffmpeg.run import Watch
 from tests.integration.media.ffmpeg.clips import clip
 from tests.integration.media.ffmpeg.test_run import wait_until_gone
@@ -34,6 +34,15 @@ def test_it_is_asked_again_about_the_same_source(
     assert looks[0] == looks[1]
     assert made == len(plan.audio.marks) - 1
     wait_until_gone(started)
+
+
+def test_it_is_asked_more_often_than_it_may_have_files_open(
+    source: Path, started: list[int]
+) -> None:
+    with about_one_source():
+        for _ in range(100):
+            needs_of(source, stream_index=0, marks=[0])
+    assert len(started) == 1
 
 
 def test_about_another_one_another_is_asked(source: Path, started: list[int]) -> None:
