@@ -171,9 +171,9 @@ def supervise(
             report = _Report(on_progress)
             was_stopped = not _follow(selector, began, watch, log, report, on_output)
         is_left = was_stopped and goes_on()
-        if was_stopped and not is_left:
-            kill(process)
         if not is_left:
+            if was_stopped:
+                kill(process)
             exit_code, cpu_seconds = _reap(process, began + watch.timeout_seconds)
     except BaseException:
         kill(process)
