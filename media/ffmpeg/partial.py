@@ -28,7 +28,7 @@ def certain_pieces(plan: Plan) -> int:
     usual, margin = (math.ceil(s / video.time_base) for s in (PIECE_SECONDS[-1], _MARGIN_SECONDS))
     count = 0
     for start, end in pairwise(video.bounds):
-        if max(start + usual, end) + margin > video.bounds[-1]:
+        if max(start + usual, end + margin) > video.bounds[-1]:
             break
         count += 1
     return count

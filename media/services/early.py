@@ -9,6 +9,7 @@ is cut alike. They never fail a video: what cannot be done early is done later.
 """
 
 import logging
+import time
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ from media.ffmpeg.facts import Inspection
 from media.ffmpeg.front import Layout, front_of
 from media.ffmpeg.partial import certain_pieces, encoded_as, is_same_cut
 from media.ffmpeg.plan import Begun, Plan, VideoPlan
-from media.ffmpeg.planning import PIECE_SECONDS, make_plan
+from media.ffmpeg.planning import make_plan
 from media.ffmpeg.probe import inspect, needs_of
 from media.ffmpeg.run import BACKGROUND
 from media.ffmpeg.stand_in import Span, make_excerpt, make_stand_in
@@ -43,8 +44,10 @@ logger = logging.getLogger(__name__)
 MORE_BYTES = 4
 #: Of a file whose end was sent ahead, so much at most is looked at.
 MOST_LOOK_BYTES = 64 * MiB
-#: A file without an index is looked at again when it has grown by this part, or by a piece if that
-#: is more: each look reads it from its beginning.
+#: A file without an index is looked at again when this much more of it can be watched.
+STEP_SECONDS = 1.0
+#: But each look reads it from its beginning. So where a look takes a second or more, the file has
+#: to have grown by this part; where it takes less, by so much less.
 STEP = 1 / 8
 
 
@@ -106,7 +109,7 @@ def _look_at_index(claim: Claim, upload: Upload, folder: Path) -> None:
 
 def _look_further(claim: Claim, upload: Upload, layout: Layout, folder: Path) -> None:
     """Plan what has arrived, as far as nothing that follows can change it, and queue that."""
-    stored_bytes = upload.offset_bytes
+    began, stored_bytes = time.monotonic(), upload.offset_bytes
     source = store().path(part_key(upload.pk))
     if layout == Layout.STREAM:
         source = _remuxed_front(claim, source, stored_bytes, folder)
@@ -116,14 +119,22 @@ def _look_further(claim: Claim, upload: Upload, layout: Layout, folder: Path) ->
     work = EarlyWork.objects.filter(pk=claim.job.media_file_id).first()
     begun = work.begun if work else None
     plan, video = _planned(inspection, begun)
-    per_second = stored_bytes / max(plan.duration_seconds, 1.0)
-    enough = stored_bytes + round(max(stored_bytes * STEP, PIECE_SECONDS[-1] * per_second))
     reaches, starts = _needs_of_certain(source, plan, video, layout, stored_bytes)
+    look_seconds = time.monotonic() - began
+    enough = stored_bytes + step_bytes(
+        stored_bytes, duration_seconds=plan.duration_seconds, look_seconds=look_seconds
+    )
     if reaches and begun is None:
         plan = plan.with_inits(encode.make_inits(plan, work_dir=folder))
     if len(reaches) > (begun.pieces if begun else 0):
         return _begin(claim, plan, reaches, starts, look_again_bytes=enough)
     return _look_again(claim, enough)
+
+
+def step_bytes(stored_bytes: int, *, duration_seconds: float, look_seconds: float) -> int:
+    """How much more has to come before it is worth another look."""
+    watchable = STEP_SECONDS / max(duration_seconds, 1.0)
+    return round(stored_bytes * max(watchable, STEP * min(look_seconds, 1.0)))
 
 
 def _remuxed_front(claim: Claim, part: Path, stored_bytes: int, folder: Path) -> Path:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from core.units import MiB
 from media import worker
 from media.ffmpeg import encode, planning
 from media.ffmpeg.errors import ToolFailed
@@ -192,15 +193,26 @@ def test_other_pictures_than_before_end_the_early_work(
     assert film.shape["status"] == "completed"
 
 
-def test_each_look_waits_for_a_piece_more(clips: dict[str, Path]) -> None:
+def test_each_look_waits_for_more_to_watch(clips: dict[str, Path]) -> None:
     film = Arriving(clips["mkv"])
     arrive_slowly(film, 0.5)
     looks = Job.objects.filter(kind=Job.Kind.EARLY, args={}).count()
-    waits_for = EarlyWork.objects.get().next_bytes
+    waits_for, work = EarlyWork.objects.get().next_bytes, EarlyWork.objects.get()
+    assert work.begun is not None
+    second = int(0.5 * len(film.data) / work.begun.plan.duration_seconds)
     assert waits_for is not None
-    assert waits_for >= int(0.5 * len(film.data)) * (1 + early.STEP)
-    arrive_slowly(film, 0.51)
+    assert waits_for >= 0.5 * len(film.data) + 0.9 * second
+    film.arrive(0.5 + 0.5 * second / len(film.data))
+    work_off()
     assert Job.objects.filter(kind=Job.Kind.EARLY, args={}).count() == looks
+
+
+@pytest.mark.parametrize(
+    ("look_seconds", "part"), [(0.0, 1 / 600), (0.5, 1 / 16), (1.0, 1 / 8), (30.0, 1 / 8)]
+)
+def test_the_dearer_a_look_the_later_the_next_one(look_seconds: float, part: float) -> None:
+    step = early.step_bytes(1 * MiB, duration_seconds=600, look_seconds=look_seconds)
+    assert step == round(1 * MiB * part)
 
 
 def test_a_stream_that_cannot_be_copied_is_encoded_later(
