@@ -132,7 +132,7 @@ def _look_further(claim: Claim, upload: Upload, layout: Layout, folder: Path) ->
 
 
 def step_bytes(stored_bytes: int, *, duration_seconds: float, look_seconds: float) -> int:
-    """How much more has to come before it is worth another look."""
+    """How many more bytes have to come before it is worth another look."""
     watchable = STEP_SECONDS / max(duration_seconds, 1.0)
     return round(stored_bytes * max(watchable, STEP * min(look_seconds, 1.0)))
 
