@@ -65,6 +65,8 @@ def _go_on(upload: Upload) -> None:
         if media_file.state != "uploading":
             return
         work, _ = EarlyWork.objects.get_or_create(media_file=media_file)
+        if work.next_bytes is None or work.next_bytes > upload.offset_bytes:
+            return  # Another worker has looked in the same moment.
         if front.layout.is_growing:
             needs_bytes = work.next_bytes if work.document else front.needs_bytes + FIRST_BYTES
             _queue_look(work, media_file, upload.offset_bytes, needs_bytes or 0)
