@@ -69,7 +69,7 @@ def _go_on(upload: Upload) -> None:
             return  # Another worker has looked in the same moment.
         if front.layout.is_growing:
             needs_bytes = work.next_bytes if work.document else front.needs_bytes + FIRST_BYTES
-            _queue_look(work, media_file, upload.offset_bytes, needs_bytes or 0)
+            _queue_look(work, media_file, upload.offset_bytes, needs_bytes)
         elif work.document is not None:
             queue_pieces(work, media_file, upload.offset_bytes)
         elif front.layout == Layout.UNKNOWN:

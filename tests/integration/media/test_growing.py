@@ -8,6 +8,7 @@ from core.units import MiB
 from media import worker
 from media.ffmpeg import encode, planning
 from media.ffmpeg.errors import ToolFailed
+from media.ffmpeg.front import Front, front_of
 from media.ffmpeg.probe import inspect
 from media.jobs.claim import claim_job
 from media.models import EarlyWork, Job, Rendition, Segment
@@ -197,14 +198,29 @@ def test_each_look_waits_for_more_to_watch(clips: dict[str, Path]) -> None:
     film = Arriving(clips["mkv"])
     arrive_slowly(film, 0.5)
     looks = Job.objects.filter(kind=Job.Kind.EARLY, args={}).count()
-    waits_for, work = EarlyWork.objects.get().next_bytes, EarlyWork.objects.get()
+    work = EarlyWork.objects.get()
     assert work.begun is not None
     second = int(0.5 * len(film.data) / work.begun.plan.duration_seconds)
-    assert waits_for is not None
-    assert waits_for >= 0.5 * len(film.data) + 0.9 * second
+    assert work.next_bytes is not None
+    assert work.next_bytes >= 0.5 * len(film.data) + 0.9 * second
     film.arrive(0.5 + 0.5 * second / len(film.data))
     work_off()
     assert Job.objects.filter(kind=Job.Kind.EARLY, args={}).count() == looks
+
+
+def test_two_workers_that_look_in_one_moment_queue_one_look(
+    clips: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Arriving(clips["mkv"])
+
+    def meanwhile(path: Path, *, stored_bytes: int) -> Front:
+        monkeypatch.setattr(arriving, "front_of", front_of)
+        arriving.look_around()
+        return front_of(path, stored_bytes=stored_bytes)
+
+    monkeypatch.setattr(arriving, "front_of", meanwhile)
+    film.arrive(0.3)
+    assert Job.objects.filter(kind=Job.Kind.EARLY).count() == 1
 
 
 @pytest.mark.parametrize(
