@@ -47,12 +47,13 @@ def why_video_is_not_copied(source: Inspector) -> str:
         (packets.descriptions == 1, "parameters that change"),
         (not packets.discarded, "an edit list that cuts"),
         (bool(packets.key_indexes) and packets.key_indexes[0] == 0, "a start without keyframe"),
-        (len(set(packets.shown_at)) == len(packets.shown_at), "equal timestamps"),
     )
     for is_fine, reason in checks:
         if not is_fine:
             return reason
-    end = max(packets.shown_at) + packets.last_duration
+    if len(set(packets.shown_at)) < len(packets.shown_at):
+        return "equal timestamps"
+    end = packets.span[1] + packets.last_duration
     if longest_gap(keys, end) * source.video.time_base > _MOST_SECONDS_BETWEEN_KEYS:
         return "keyframes far apart"
     if not packets.is_closed():
@@ -71,7 +72,7 @@ def why_audio_is_not_copied(source: Inspector) -> str:
         (bool(context.extradata), "missing parameters"),
         (source.packets[stream.index].descriptions == 1, "parameters that change"),
         (stream.time_base * context.sample_rate == 1, "the clock"),
-        (len(times) > 0 and _drift(times) <= _MOST_DRIFT_SECONDS * context.sample_rate, "gaps"),
+        (len(times) > 0 and drift(times) <= _MOST_DRIFT_SECONDS * context.sample_rate, "gaps"),
     )
     return next((reason for is_fine, reason in checks if not is_fine), "")
 
@@ -105,8 +106,10 @@ def _why_indexed_keyframes_are_not_copied(source: Inspector) -> str:
     return ""
 
 
-def _drift(times: Sequence[int]) -> int:
+def drift(times: Sequence[int]) -> int:
     """How far timestamps stray from one frame after the other, in samples."""
+    if isinstance(times, range):
+        return abs(times.step - _AAC_FRAME_SAMPLES) * (len(times) - 1)
     exact = range(times[0], times[0] + len(times) * _AAC_FRAME_SAMPLES, _AAC_FRAME_SAMPLES)
     strays: list[int] = list(map(sub, times, exact))
     return max(strays) - min(strays)

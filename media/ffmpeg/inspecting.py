@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -24,9 +24,9 @@ from media.ffmpeg.fitness import (
 from media.ffmpeg.timelines import (
     PACKETS_TO_COMPARE,
     Packets,
+    ReadPackets,
     from_index,
     moov_of,
-    settle,
     truncated,
 )
 from media.ffmpeg.whitelist import (
@@ -103,7 +103,8 @@ class _Inspector:
         self.audio = _choose(source.streams.audio, AUDIO_DECODERS)
         self.picture: Any = None
         wanted = [stream for stream in (self.video, self.audio) if stream is not None]
-        self.packets = {stream.index: Packets() for stream in wanted}
+        self.read_packets = {stream.index: ReadPackets() for stream in wanted}
+        self.packets: Mapping[int, Packets] = self.read_packets
         self.demuxed = source.demux(wanted)
         self.tried = 0
         self.was_asked = False
@@ -164,7 +165,7 @@ class _Inspector:
         """From the index where a sample of packets confirms it, else from all packets."""
         moov = moov_of(self.path, self.container)
         indexed = {
-            stream.index: from_index(self.path, self.size_bytes, stream, moov)
+            stream.index: from_index(self.size_bytes, stream, moov)
             for stream in (self.video, self.audio)
             if stream is not None
         }
@@ -172,9 +173,13 @@ class _Inspector:
             self.read(limit=PACKETS_TO_COMPARE * len(indexed))
             if self.video is not None and self.picture is None:
                 self.read(limit=_PACKETS_TO_FIRST_PICTURE)
-            known = {index: packets for index, packets in indexed.items() if packets}
-            if all(settle(packets, self.packets[index]) for index, packets in known.items()):
-                self.packets = known
+            settled = {
+                index: track.settled(self.read_packets[index])
+                for index, track in indexed.items()
+                if track
+            }
+            if all(settled.values()):
+                self.packets = {index: packets for index, packets in settled.items() if packets}
                 return
         if self.expected_bytes is not None and not self.is_growing:
             raise truncated()
@@ -184,7 +189,7 @@ class _Inspector:
         """Read so many packets on (all: None), decoding until there is a picture."""
         for packet in islice(self.demuxed, limit):
             if packet.pts is not None and packet.size:
-                self.packets[packet.stream_index].add(packet)
+                self.read_packets[packet.stream_index].add(packet)
                 if packet.is_keyframe and not self.keyframe_refusal:
                     self.look_into(packet)
             if self.picture is None and packet.stream.type == "video":
@@ -229,7 +234,7 @@ class _Inspector:
         for stream in (self.video, self.audio):
             packets = self.packets.get(stream.index) if stream is not None else None
             if packets and packets.shown_at:
-                first, last = min(packets.shown_at), max(packets.shown_at)
+                first, last = packets.span
                 ends.append(float((last + packets.last_duration - first) * stream.time_base))
         if self.container in _REMUXED:
             return self.duration_guess() or max(ends, default=0.0)
@@ -291,14 +296,15 @@ class _Inspector:
     def bit_rate(self, stream: Any, packets: Packets | None) -> int:
         if packets is None or len(packets.shown_at) < 2:
             return int(stream.codec_context.bit_rate or 0)
-        span = max(packets.shown_at) - min(packets.shown_at)
-        return round(sum(packets.sizes) * 8 / float(span * stream.time_base)) if span else 0
+        first, last = packets.span
+        seconds = float((last - first) * stream.time_base)
+        return round(sum(packets.sizes) * 8 / seconds) if seconds else 0
 
     def send_timeline(self, kind: str, stream: Any, refusal: str) -> None:
         packets = self.packets[stream.index]
         frames, sizes = packets.presented()
         can_seek = kind == "video" and self.container not in _NEVER_SOUGHT
-        keys = array("q", packets.keys() if can_seek else ())
+        keys = packets.keys() if can_seek else []
         step = packets.last_duration
         if not step and len(frames) > 1:
             step = frames[-1] - frames[-2]
@@ -313,7 +319,7 @@ class _Inspector:
                 "end": frames[-1] + step if frames else 0,
                 "counts": [len(frames), len(keys), len(sizes), len(init)],
             },
-            frames.tobytes() + keys.tobytes() + sizes.tobytes() + init,
+            b"".join(array("q", numbers).tobytes() for numbers in (frames, keys, sizes)) + init,
         )
 
 

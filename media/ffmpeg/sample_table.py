@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
+from typing import TypeAlias
 
 from media.ffmpeg.boxes import find
 
@@ -22,15 +23,21 @@ _MOST_SAMPLES = 8_000_000
 _MOST_BOXES = 10_000
 _TABLE = (b"mdia", b"minf", b"stbl")
 
+Numbers: TypeAlias = "array[int] | range"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrackTable:
-    """Of one track: times of each sample in its own timescale, sizes, and which are keyframes."""
+    """Of one track: times of each sample in its own timescale, sizes, and which are keyframes.
 
-    decode_times: array[int]
+    Most tracks are regular, and of hours they have a hundred thousand samples while somebody waits:
+    what is a range stays one. `offsets` are empty where all are 0.
+    """
+
+    decode_times: Numbers
     offsets: array[int]
     sizes: array[int]
-    key_indexes: array[int]
+    key_indexes: Numbers
     end: int
     descriptions: int
     edits: int
@@ -68,40 +75,52 @@ def track_table(moov: bytes, index: int) -> TrackTable | None:
         return None
     if len(found[b"ctts"]) > 1 or len(found[b"stss"]) > 1:
         return None
-    times = array("q")
-    time = 0
-    for count, delta in _pairs(found[b"stts"][0], ">II"):
-        if len(times) + count > _MOST_SAMPLES:
-            return None
-        times.extend(range(time, time + count * delta, delta) if delta else [time] * count)
-        time += count * delta
-    offsets = array("q")
+    unrolled = _times(found[b"stts"][0])
+    if unrolled is None:
+        return None
+    times, end = unrolled
+    offsets = array("i")
     for table in found[b"ctts"]:
         rows = _numbers(table, "i", columns=2)
         counts, values = rows[::2], rows[1::2]
         if min(counts, default=0) < 0 or sum(counts) > len(times):
             return None
         offsets.extend(chain.from_iterable(map(repeat, values, counts)))
-    offsets.extend(repeat(0, len(times) - len(offsets)))
+    if offsets:
+        offsets.extend(repeat(0, len(times) - len(offsets)))
     sizes = _numbers(found[b"stsz"][0][4:])
     if len(sizes) != len(times):
         return None
-    if found[b"stss"]:
-        keys = array("q", (number - 1 for number in _numbers(found[b"stss"][0])))
-    else:
-        keys = array("q", range(len(times)))
+    keys: Numbers = range(len(times))
+    for table in found[b"stss"]:
+        keys = array("q", (number - 1 for number in _numbers(table)))
     return TrackTable(
         decode_times=times,
         offsets=offsets,
         sizes=sizes,
         key_indexes=keys,
-        end=time,
+        end=end,
         descriptions=int.from_bytes(found[b"stsd"][0][:4], "big"),
         edits=sum(
             int.from_bytes(moov[box.start + 4 : box.start + 8], "big")
             for box in find(moov, b"edts", b"elst", within=trak)
         ),
     )
+
+
+def _times(table: bytes) -> tuple[Numbers, int] | None:
+    """When each sample is decoded, from 0 on, and when the last one ends."""
+    runs = list(_pairs(table, ">II"))
+    if sum(count for count, _ in runs) > _MOST_SAMPLES:
+        return None
+    if len(runs) == 1 and runs[0][1]:
+        ((count, delta),) = runs
+        return range(0, count * delta, delta), count * delta
+    times, time = array("q"), 0
+    for count, delta in runs:
+        times.extend(range(time, time + count * delta, delta) if delta else [time] * count)
+        time += count * delta
+    return times, time
 
 
 def _numbers(table: bytes, kind: str = "I", *, columns: int = 1) -> array[int]:
@@ -111,7 +130,7 @@ def _numbers(table: bytes, kind: str = "I", *, columns: int = 1) -> array[int]:
     entries: array[int] = array(kind, body[: len(body) // width * width])
     if sys.byteorder == "little":
         entries.byteswap()
-    return array("q", entries)
+    return entries
 
 
 def _pairs(table: bytes, layout: str) -> Iterator[tuple[int, int]]:
