@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from operator import sub
 
 from media.ffmpeg.errors import UnreadableMedia, too_long
 
@@ -194,7 +195,7 @@ def _check_picture(
         raise UnreadableMedia("too-many-frames", "The video has more frames than is accepted.")
     most = limits.frames_per_second
     one_second = math.floor(1 / video.time_base)
-    if any(later - time < one_second for time, later in zip(times, times[most:], strict=False)):
+    if min(map(sub, times[most:], times), default=one_second) < one_second:
         raise UnreadableMedia(
             "too-many-frames", f"The video has more than {most} frames in a second."
         )
