@@ -322,6 +322,9 @@ class StreamingHTTPFactory(HTTPFactory):  # type: ignore[misc]  # Daphne is unty
         channel.requestFactory = StreamingRequest
         return channel
 
+    def log(self, request: object) -> None:
+        """Write nothing: our own log has a line for each request, and Twisted's goes nowhere."""
+
     def acceptableProtocols(self) -> list[bytes]:
         """Protocols to offer by ALPN, were this server to end TLS itself."""
         return [b"http/1.1"]

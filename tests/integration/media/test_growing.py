@@ -126,7 +126,8 @@ def test_a_piece_that_is_being_made_at_the_last_byte_counts(
     worker.do_job(look, encoding.perform)
     claim = claim_job(worker="slow")
     assert claim is not None
-    assert claim.job.args == {"piece": 0}
+    jobs = Job.objects.values("id", "kind", "args", "state", "token", "worker", "error_code")
+    assert claim.job.args == {"piece": 0}, list(jobs)
     make_piece = encode.make_piece
 
     def meanwhile(source: Path, **options: object) -> object:
