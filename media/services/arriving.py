@@ -7,7 +7,6 @@ put into the queue before its bytes are there, so no slot ever waits for bytes.
 import logging
 import uuid
 from bisect import bisect_right
-from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -26,8 +25,11 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 #: Rows that one look takes; the next one sees the rest.
 LOOK_ROWS = 200
-#: What arrives within so many seconds gains nothing, and would wait for a processor behind a look.
-QUICK_SECONDS = 2.0
+#: What will have arrived in so many seconds, at its pace so far, gains nothing: a look would be in
+#: the way of its first segment.
+QUICK_SECONDS = 1.0
+#: Who can send the end ahead has begun to by then.
+TAIL_SECONDS = 2.0
 #: So much of what follows an index has to be there before it is worth looking at a picture.
 FIRST_BYTES = 512 * 1024
 
@@ -42,13 +44,23 @@ def look_around() -> None:
         offset_bytes__gt=0,
         length_bytes__isnull=False,
         media_file__early_work=None,
-        created_at__lte=timezone.now() - timedelta(seconds=QUICK_SECONDS),
     )
     for upload in new[:LOOK_ROWS]:
-        _go_on(upload)
+        if _seconds_left(upload) >= QUICK_SECONDS:
+            _go_on(upload)
     ready = arriving.filter(media_file__early_work__next_bytes__lte=F("offset_bytes"))
     for upload in ready[:LOOK_ROWS]:
         _go_on(upload)
+
+
+def _seconds_so_far(upload: Upload) -> float:
+    return (timezone.now() - upload.created_at).total_seconds()
+
+
+def _seconds_left(upload: Upload) -> float:
+    """How long the rest will take, if it comes as fast as what is there."""
+    left_bytes: int = (upload.length_bytes or 0) - upload.offset_bytes
+    return _seconds_so_far(upload) * left_bytes / upload.offset_bytes
 
 
 def _go_on(upload: Upload) -> None:
@@ -76,9 +88,10 @@ def _go_on(upload: Upload) -> None:
             _wait(work, front.needs_bytes)
         elif front.layout == Layout.INDEX_FIRST or _has_tail(work, front):
             _queue_look(work, media_file, upload.offset_bytes, front.needs_bytes + FIRST_BYTES)
-        else:
-            is_last = front.layout == Layout.INDEX_LAST
-            give_up(media_file, MediaFile.Early.INDEX_AT_END if is_last else MediaFile.Early.LATER)
+        elif front.layout == Layout.OTHER:
+            give_up(media_file, MediaFile.Early.LATER)
+        elif _seconds_so_far(upload) >= TAIL_SECONDS:
+            give_up(media_file, MediaFile.Early.INDEX_AT_END)
 
 
 def _has_tail(work: EarlyWork, front: Front) -> bool:

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def small_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arriving, "FIRST_BYTES", 16 * 1024)
     monkeypatch.setattr(arriving, "QUICK_SECONDS", 0)
+    monkeypatch.setattr(arriving, "TAIL_SECONDS", 0)
 
 
 @pytest.fixture(scope="module")
@@ -118,14 +119,25 @@ def test_sound_alone_is_encoded_later(folder: Path) -> None:
     assert film.shape["error"] is None
 
 
-def test_what_arrives_at_once_is_left_alone(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arriving, "QUICK_SECONDS", 60)
+@pytest.mark.parametrize(("so_far", "is_left_alone"), [(9 * 60, True), (9 * 70, False)])
+def test_what_is_nearly_there_is_left_alone(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, so_far: float, is_left_alone: bool
+) -> None:
+    monkeypatch.setattr(arriving, "QUICK_SECONDS", 65)
     film = Arriving(clip)
-    assert film.arrive_and_work(0.9) == []
+    Upload.objects.update(created_at=timezone.now() - timedelta(seconds=so_far))
+    film.arrive_and_work(0.9)
+    assert film.shape["early"] == (None if is_left_alone else "begun")
+
+
+def test_the_end_has_a_moment_to_come_ahead(phone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arriving, "TAIL_SECONDS", 60)
+    film = Arriving(phone)
+    assert film.arrive_and_work(0.4) == []
     assert film.shape["early"] is None
     Upload.objects.update(created_at=timezone.now() - timedelta(seconds=61))
-    film.arrive_and_work(0.95)
-    assert film.shape["early"] == "begun"
+    assert film.arrive_and_work(0.5) == []
+    assert film.shape["early"] == "index-at-end"
 
 
 def test_it_can_be_switched_off(clip: Path, settings: Settings) -> None:
