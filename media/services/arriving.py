@@ -42,7 +42,7 @@ def look_around() -> None:
     # Of files whose length is not told yet nobody can say whether their index is right.
     new = arriving.filter(
         offset_bytes__gt=0,
-        length_bytes__isnull=False,
+        offset_bytes__lt=F("length_bytes"),
         media_file__early_work=None,
     )
     for upload in new[:LOOK_ROWS]:
