@@ -2,7 +2,7 @@
 
 Celery's consumer hears the wake-ups and its pool, threads, calls `work`, which only rings the
 bell. Slots, heartbeat, sweeper and all that they promise are those of `process_tasks`: so
-priorities, the slot for what is urgent, leases and the end on SIGTERM are the same with both
+priorities, the slots for what is urgent, leases and the end on SIGTERM are the same with both
 engines, and a broker that loses messages, or is away, costs at most the time between two looks.
 """
 

@@ -58,12 +58,12 @@ def _is_disk_full() -> bool:
         return False  # The store is away altogether: that is counted as a failure.
 
 
-def work_once(*, worker: str, perform: Perform, urgent_only: bool = False) -> bool:
+def work_once(*, worker: str, perform: Perform) -> bool:
     """Do the best job there is now. False when there was nothing to do.
 
     For engines that call a function per wake-up; `process_tasks` keeps slots instead.
     """
-    claim = claim_job(worker=worker, urgent_only=urgent_only)
+    claim = claim_job(worker=worker)
     if claim is None:
         return False
     heartbeat = Heartbeat(worker)

@@ -33,6 +33,7 @@ from media.store import store
 from media.threads import in_database, on_disk
 from media.views.workers import read_beat, read_claim, read_report
 from media.worker_bell import Bell
+from media.workshop.lanes import Lane
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ class WorkerApp:
         try:
             while not gone.done():
                 seen = self._bell.count
-                shape = await in_database(_claim_now, server, urgent_only=asked.urgent_only)
+                shape = await in_database(_claim_now, server, lane=asked.lane)
                 if shape is not None and gone.done():
                     await in_database(remote_work.hand_back_unheard, server, shape)
                     break
@@ -190,10 +191,10 @@ def _signed_door(path: str) -> tuple[str | None, str]:
     return (verb if is_known else None), video_id
 
 
-def _claim_now(server: Server, *, urgent_only: bool) -> dict[str, Any] | None:
+def _claim_now(server: Server, *, lane: Lane) -> dict[str, Any] | None:
     # Its state may have changed while the claim was held.
     server.refresh_from_db()
-    return remote_work.claim_for(server, urgent_only=urgent_only)
+    return remote_work.claim_for(server, lane=lane)
 
 
 def _beat(server: Server, body: bytes) -> dict[str, Any]:

@@ -126,7 +126,11 @@ def ask(
             _end(child)
             raise
         return supervise(
-            child.process, watch=watch, on_output=reader.feed, goes_on=lambda: reader.is_done
+            child.process,
+            watch=watch,
+            on_output=reader.feed,
+            goes_on=lambda: reader.is_done,
+            nice=nice,
         )
     finally:
         if staying is not None and reader.is_done:

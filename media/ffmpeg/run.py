@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from media.ffmpeg import sandbox
+from media.ffmpeg import aside, sandbox
 from media.ffmpeg.errors import ToolExceeded, ToolFailed, ToolStalled, ToolTimedOut
 from media.ffmpeg.limits import USUAL, Limits, bounded
 
@@ -117,7 +117,12 @@ def run(
         os.close(write_end)
     watch = Watch(timeout_seconds=timeout_seconds, stall_seconds=stall_seconds)
     return supervise(
-        process, watch=watch, on_output=on_output, progress_fd=read_end, on_progress=on_progress
+        process,
+        watch=watch,
+        on_output=on_output,
+        progress_fd=read_end,
+        on_progress=on_progress,
+        nice=nice,
     )
 
 
@@ -156,10 +161,12 @@ def supervise(
     progress_fd: int | None = None,
     on_progress: Callable[[float], None] = lambda _seconds: None,
     goes_on: Callable[[], bool] = lambda: False,
+    nice: int = 0,
 ) -> Ran:
     """See a process to its end, whatever happens; all of its session is gone afterwards.
 
     What it writes counts as progress, as does a change in what ffmpeg reports on `progress_fd`.
+    Far behind by its `nice` it stands still at times (media.ffmpeg.aside).
     Where `on_output` had enough and the process `goes_on`, it is left as it is.
     """
     began = time.monotonic()
@@ -167,9 +174,12 @@ def supervise(
     is_left = False
     exit_code, cpu_seconds = 0, 0.0
     try:
-        with _readers(process, progress_fd) as selector:
+        with (
+            _readers(process, progress_fd) as selector,
+            aside.taking_turns(process.pid, nice) as look,
+        ):
             report = _Report(on_progress)
-            was_stopped = not _follow(selector, began, watch, log, report, on_output)
+            was_stopped = not _follow(selector, began, watch, log, report, on_output, look)
         is_left = was_stopped and goes_on()
         if not is_left:
             if was_stopped:
@@ -259,12 +269,14 @@ def _follow(
     log: bytearray,
     report: _Report,
     on_output: Callable[[bytes], bool],
+    look: Callable[[], None],
 ) -> bool:
     """Read what a process writes, to its end; False when `on_output` had enough before."""
     alive_at = began
     still_wanted = _still_wanted.get()
     while selector.get_map():
         still_wanted()
+        look()
         now = time.monotonic()
         _check_clock(now, began, alive_at, watch, log)
         for key, _ in selector.select(timeout=0.5):

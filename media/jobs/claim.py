@@ -20,6 +20,7 @@ from media.jobs.queue import PRIORITY, Kind, requeue
 from media.models import Job, MediaFile
 from media.workshop.errors import LeaseLost as LeaseLost
 from media.workshop.errors import Stopping as Stopping
+from media.workshop.lanes import Lane
 
 logger = logging.getLogger(__name__)
 
@@ -38,25 +39,23 @@ AGED_SHARE = 0.25
 _NO_BOUND = 1_000_000
 
 
-def claim_job(
-    *, worker: str, urgent_only: bool = False, kinds: Collection[str] = ()
-) -> "Claim | None":
+def claim_job(*, worker: str, lane: Lane = Lane.ANY, kinds: Collection[str] = ()) -> "Claim | None":
     """Take the job that is best now, or None when there is nothing to do.
 
     Best is: the highest priority; among equals the owner with the fewest running jobs, then the
     one who was served longest ago; of that owner's the one whose turn came first. An owner with
     JOBS_PER_OWNER running jobs is passed over, and now and then what has waited for long goes
-    first (docs/jobs.md). `worker` names the claimer in the row; `urgent_only` is for the slot
-    that is kept free; `kinds` are all that the claimer can do, where it cannot do all.
+    first (docs/jobs.md). `worker` names the claimer in the row; `lane` is that of its slot;
+    `kinds` are all that the claimer can do, where it cannot do all.
     """
-    lane = _lane(urgent_only, kinds)
-    if not _something_waits(lane):
+    eligible = _eligible(lane, kinds)
+    if not _something_waits(eligible):
         return None
     # A queue that is paused has only what viewers wait for; each statement looks, so that a pause
     # counts from the next claim on, in all workers.
     for _ in range(TRIES):
         with transaction.atomic():
-            job_id, was_beaten = _take_best(worker, lane)
+            job_id, was_beaten = _take_best(worker, eligible)
             if job_id is not None:
                 return Claim(Job.objects.select_related("media_file").get(pk=job_id))
         if not was_beaten:
@@ -65,15 +64,15 @@ def claim_job(
     return None
 
 
-def _take_best(worker: str, lane: str) -> tuple[UUID | None, bool]:
+def _take_best(worker: str, eligible: str) -> tuple[UUID | None, bool]:
     """The job that was taken, if any; and whether another slot was quicker somewhere."""
     was_beaten = False
-    for priority in _priorities_in_turn(lane):
-        for owner_id in _owners_in_turn(priority, lane):
+    for priority in _priorities_in_turn(eligible):
+        for owner_id in _owners_in_turn(priority, eligible):
             if not _may_have_more(owner_id, priority):
                 was_beaten = True
                 continue
-            job_id = _first_of(owner_id, priority, lane)
+            job_id = _first_of(owner_id, priority, eligible)
             if job_id is not None and _take(job_id, worker):
                 return job_id, was_beaten
             was_beaten = was_beaten or job_id is not None
@@ -97,7 +96,7 @@ def _take(job_id: UUID, worker: str) -> bool:
 # The statements are written out because no ORM can say "each owner once, from the index". They
 # name the states and the flag as literals, which is what lets a partial index serve them.
 
-_READY = "state = 'queued' {lane} AND (run_after IS NULL OR run_after <= {now})"
+_READY = "state = 'queued' {eligible} AND (run_after IS NULL OR run_after <= {now})"
 _PAUSED = "EXISTS (SELECT 1 FROM media_queuestate WHERE paused_at IS NOT NULL)"
 
 # Ordered, or the planner would read the table from its beginning, where all that is done lies. Two
@@ -113,13 +112,13 @@ SELECT 1 WHERE (
 _PRIORITIES = f"""
 WITH RECURSIVE priorities (priority) AS (
     SELECT (
-        SELECT priority FROM media_job WHERE state = 'queued' {{lane}}
+        SELECT priority FROM media_job WHERE state = 'queued' {{eligible}}
         ORDER BY priority DESC LIMIT 1
     )
     UNION ALL
     SELECT (
         SELECT priority FROM media_job
-        WHERE state = 'queued' {{lane}} AND priority < priorities.priority
+        WHERE state = 'queued' {{eligible}} AND priority < priorities.priority
         ORDER BY priority DESC LIMIT 1
     )
     FROM priorities WHERE priorities.priority IS NOT NULL
@@ -138,13 +137,13 @@ WITH RECURSIVE
 owners (owner_id) AS (
     SELECT (
         SELECT owner_id FROM media_job
-        WHERE state = 'queued' {lane} AND priority = %s
+        WHERE state = 'queued' {eligible} AND priority = %s
         ORDER BY owner_id LIMIT 1
     )
     UNION ALL
     SELECT (
         SELECT owner_id FROM media_job
-        WHERE state = 'queued' {lane} AND priority = %s AND owner_id > owners.owner_id
+        WHERE state = 'queued' {eligible} AND priority = %s AND owner_id > owners.owner_id
         ORDER BY owner_id LIMIT 1
     )
     FROM owners WHERE owners.owner_id IS NOT NULL
@@ -172,30 +171,37 @@ ORDER BY turn_at LIMIT 1
 """  # noqa: S608 # the same
 
 
-def _lane(urgent_only: bool, kinds: Collection[str]) -> str:
+_OF_LANE = {
+    Lane.ANY: "",
+    Lane.URGENT: "AND is_urgent",
+    Lane.WATCHED: f"AND priority = {WATCHED} AND kind = '{Kind.ON_DEMAND.value}'",
+}
+
+
+def _eligible(lane: Lane, kinds: Collection[str] = ()) -> str:
     """The condition that keeps to what a slot may take. Kinds are names of ours, never data."""
     names = ", ".join(f"'{Kind(kind).value}'" for kind in sorted(kinds))
     of_kinds = f"AND kind IN ({names})" if kinds else ""
-    return f"{'AND is_urgent' if urgent_only else ''} {of_kinds}".strip()
+    return f"{_OF_LANE[lane]} {of_kinds}".strip()
 
 
-def statement(template: str, urgent_only: bool = False, *, lane: str | None = None) -> str:
-    """One of the statements above for a slot and for this database."""
+def statement(template: str, eligible: str) -> str:
+    """One of the statements above, about what is eligible and for this database."""
     return template.format(
-        lane=_lane(urgent_only, ()) if lane is None else lane,
+        eligible=eligible,
         now=now_sql(),
         aged=now_sql(-settings.JOB_AGEING_SECONDS),
     )
 
 
-def _something_waits(lane: str) -> bool:
+def _something_waits(eligible: str) -> bool:
     """A look without any lock, so that idle slots keep nobody from writing."""
     with connection.cursor() as cursor:
-        cursor.execute(statement(_ANY, lane=lane), [])
+        cursor.execute(statement(_ANY, eligible), [])
         return cursor.fetchone() is not None
 
 
-def _priorities_in_turn(lane: str) -> list[int]:
+def _priorities_in_turn(eligible: str) -> list[int]:
     """The priorities that wait, highest first; at times one that has waited for long before it.
 
     What viewers wait for is never passed over, so ageing has a part of the claims only when
@@ -203,10 +209,10 @@ def _priorities_in_turn(lane: str) -> list[int]:
     no sound until a backlog of hours is done.
     """
     with connection.cursor() as cursor:
-        cursor.execute(statement(_PRIORITIES, lane=lane), [])
+        cursor.execute(statement(_PRIORITIES, eligible), [])
         found = [int(priority) for (priority,) in cursor.fetchall()]
         if len(found) > 1 and found[0] < CRITICAL and random.random() < AGED_SHARE:  # noqa: S311
-            cursor.execute(statement(_AGED, lane=lane), [found[0]])
+            cursor.execute(statement(_AGED, eligible), [found[0]])
             aged = cursor.fetchone()
             if aged is not None:
                 found.insert(0, int(aged[0]))
@@ -220,9 +226,9 @@ def _bound(priority: int) -> int:
     return limit if limit and priority != WATCHED else _NO_BOUND
 
 
-def _owners_in_turn(priority: int, lane: str) -> list[str | UUID]:
+def _owners_in_turn(priority: int, eligible: str) -> list[str | UUID]:
     with connection.cursor() as cursor:
-        cursor.execute(statement(_OWNERS, lane=lane), [priority, priority, _bound(priority)])
+        cursor.execute(statement(_OWNERS, eligible), [priority, priority, _bound(priority)])
         return [owner_id for owner_id, _running, _served in cursor.fetchall()]
 
 
@@ -246,8 +252,8 @@ def _may_have_more(owner_id: str | UUID, priority: int) -> bool:
     return running.count() < limit
 
 
-def _first_of(owner_id: str | UUID, priority: int, lane: str) -> UUID | None:
-    sql = statement(_FIRST, lane=lane)
+def _first_of(owner_id: str | UUID, priority: int, eligible: str) -> UUID | None:
+    sql = statement(_FIRST, eligible)
     if connection.features.has_select_for_update_skip_locked:
         sql += "FOR UPDATE SKIP LOCKED"
     with connection.cursor() as cursor:

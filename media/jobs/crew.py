@@ -2,6 +2,7 @@
 
 slot 0 … n-1   any job, and other apps' background tasks
 slot n         what somebody waits for, and nothing else
+slot n+1       segments that a viewer has asked for, and nothing else
 heartbeat      renews every lease, once per second
 sweeper        requeues what other workers dropped, once per second
 listener       rings the bell when something was enqueued
@@ -22,6 +23,7 @@ from media.jobs import background, life, wake
 from media.jobs.claim import Claim, LeaseLost, claim_job
 from media.jobs.heartbeat import Heartbeat
 from media.jobs.sweep import Sweeper
+from media.workshop.lanes import Lane, lanes
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +70,7 @@ class Crew:
     ) -> None:
         self.name = name or f"{socket.gethostname()[:60]}:{os.getpid()}"
         self._do = do
-        self._slots = [False] * ordinary_slots + [True]
+        self._slots = lanes(ordinary_slots)
         self._poll_seconds = poll_seconds
         self._asked_to_stop = False
         self._stopping = threading.Event()
@@ -92,8 +94,8 @@ class Crew:
         self._heartbeat.start()
         others = [self._thread(self._listen, "listener"), self._thread(self._sweep, "sweeper")]
         slots = [
-            self._thread(partial(self._slot, number, urgent_only=urgent), f"slot-{number}")
-            for number, urgent in enumerate(self._slots)
+            self._thread(partial(self._slot, number, lane), f"slot-{number}")
+            for number, lane in enumerate(self._slots)
         ]
         logger.info("worker ready", extra={"worker": self.name, "slots": len(slots)})
         end = time.monotonic() + (seconds or float("inf"))
@@ -109,24 +111,24 @@ class Crew:
 
     # --- threads ----------------------------------------------------------------------------
 
-    def _slot(self, number: int, *, urgent_only: bool) -> None:
+    def _slot(self, number: int, lane: Lane) -> None:
         name = f"{self.name}:{number}"
         while not self._stopping.is_set():
             seen = self._bell.count
-            if not self._safely(lambda: self._work_once(name, urgent_only=urgent_only)):
+            if not self._safely(lambda: self._work_once(name, lane)):
                 self._bell.wait(seen, self._poll_seconds or self._listener.poll_seconds)
         connection.close()
 
-    def _work_once(self, name: str, *, urgent_only: bool) -> bool:
+    def _work_once(self, name: str, lane: Lane) -> bool:
         """Do the best job there is now, or else a task; False when there was nothing to do."""
-        claim = claim_job(worker=name, urgent_only=urgent_only)
+        claim = claim_job(worker=name, lane=lane)
         if claim is not None:
             with self._heartbeat.watching(claim):
                 if self._stopping.is_set():
                     claim.stop()
                 self._do(claim)
             return True
-        run = None if urgent_only else background.take(name)
+        run = background.take(name) if lane == Lane.ANY else None
         if run is not None:
             with self._heartbeat.watching(run):
                 run.execute()

@@ -2,6 +2,7 @@
 
 slot 0 … n-1   any job that needs nothing but its source
 slot n         what somebody waits for, and nothing else
+slot n+1       segments that a viewer has asked for, and nothing else
 heartbeat      renews every lease, hears what is lost
 """
 
@@ -24,6 +25,7 @@ from media.storage.local import LocalStore
 from media.workshop import kinds
 from media.workshop.endings import see_through
 from media.workshop.errors import LeaseLost
+from media.workshop.lanes import Lane, lanes
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +60,8 @@ class Crew:
         self._client = client
         self._store = LocalStore(folder)
         self._sources = Sources(folder / "sources", max_bytes=cache_bytes)
-        self._slots = [False] * ordinary_slots + [True]
+        self._slots = lanes(ordinary_slots)
+        self._capacity = ordinary_slots
         self._version = version
         self._drain_seconds = drain_seconds
         self._server = server
@@ -93,8 +96,8 @@ class Crew:
         """Work until `stop`; then finish or hand back what is held, and return."""
         heartbeat = _thread(self._beat, "heartbeat")
         slots = [
-            _thread(partial(self._slot, urgent_only=urgent), f"slot-{number}")
-            for number, urgent in enumerate(self._slots)
+            _thread(partial(self._slot, lane), f"slot-{number}")
+            for number, lane in enumerate(self._slots)
         ]
         while not self._asked_to_stop and not self._exit_code:
             time.sleep(0.1)
@@ -123,13 +126,13 @@ class Crew:
 
     # --- Slots --------------------------------------------------------------------------------
 
-    def _slot(self, *, urgent_only: bool) -> None:
+    def _slot(self, lane: Lane) -> None:
         pause = PAUSE_SECONDS
         while not self._draining.is_set():
             if not self._is_known.wait(0.2):
                 continue
             try:
-                self._work_once(urgent_only=urgent_only)
+                self._work_once(lane)
                 pause = PAUSE_SECONDS
             except (Unreachable, Refused) as error:
                 if not self._draining.is_set():
@@ -141,10 +144,10 @@ class Crew:
                 logger.exception("worker stumbled")
                 self._draining.wait(PAUSE_SECONDS)
 
-    def _work_once(self, *, urgent_only: bool) -> None:
+    def _work_once(self, lane: Lane) -> None:
         rings = self._rings
         wait_seconds = 0.0 if self._is_woken else CLAIM_WAIT_SECONDS
-        asked = {"urgent_only": urgent_only, "wait_seconds": wait_seconds}
+        asked = {"lane": lane.value, "wait_seconds": wait_seconds}
         described = self._client.call("claim", asked, wait_seconds=wait_seconds)
         if described is None:
             self._rest(rings)
@@ -255,7 +258,7 @@ class Crew:
         shape = {
             "protocol": signing.PROTOCOL,
             "version": self._version,
-            "capacity": len(self._slots) - 1,
+            "capacity": self._capacity,
             "load": len(held),
             "server_url": self._server,
             "claims": [claim.held for claim in held],

@@ -25,6 +25,7 @@ from media.services.sources import stored_key
 from media.services.worker_links import WorkerLink, links_of
 from media.store import poster_key, segment_key, store
 from media.workshop.kinds import KINDS
+from media.workshop.lanes import Lane
 from media.workshop.outputs import may_make, rungs_of
 
 #: How often a worker is to beat: three may be lost before its leases end.
@@ -59,7 +60,7 @@ class Held:
     token: int
 
 
-def claim_for(server: Server, *, urgent_only: bool) -> dict[str, Any] | None:
+def claim_for(server: Server, *, lane: Lane) -> dict[str, Any] | None:
     """Give a server the best job there is that it can do; None where there is none.
 
     One that drains gets nothing. Raises TooMany when it has more than any worker can do.
@@ -69,7 +70,7 @@ def claim_for(server: Server, *, urgent_only: bool) -> dict[str, Any] | None:
     if Job.objects.filter(state="running", worker=server.worker).count() >= CLAIMS_MAX:
         raise TooMany(f"A server may have {CLAIMS_MAX} jobs at a time.", retry_after_seconds=5)
     while True:
-        claim = claim_job(worker=server.worker, urgent_only=urgent_only, kinds=KINDS)
+        claim = claim_job(worker=server.worker, lane=lane, kinds=KINDS)
         if claim is None:
             return None
         try:

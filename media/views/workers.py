@@ -10,6 +10,7 @@ from rest_framework import serializers
 from core.errors import Invalid
 from media.services.remote_reports import EVENTS, Report, ReportedSegment
 from media.services.remote_work import CLAIMS_MAX, Held
+from media.workshop.lanes import Lane
 
 #: Segments that one report may tell of.
 SEGMENTS_MAX = 500
@@ -19,12 +20,12 @@ SEGMENTS_MAX = 500
 class ClaimAsked:
     """What a worker wants."""
 
-    urgent_only: bool
+    lane: Lane
     wait_seconds: float
 
 
 class _ClaimShape(serializers.Serializer[Any]):
-    urgent_only = serializers.BooleanField(default=False)
+    lane = serializers.ChoiceField(choices=list(Lane), default=Lane.ANY)
     wait_seconds = serializers.FloatField(default=0.0, min_value=0.0, max_value=60.0)
 
 

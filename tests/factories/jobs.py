@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from media.jobs.claim import Claim, claim_job
 from media.jobs.queue import enqueue
 from media.models import Job, MediaFile
+from media.workshop.lanes import Lane
 from users.models import Role, User
 
 
@@ -30,9 +31,9 @@ def make_job(media_file: MediaFile | None = None, **fields: Any) -> Job:
     return enqueue(media_file=media_file or make_media(), **fields)
 
 
-def claim(worker: str = "host:1:0", *, urgent_only: bool = False) -> Claim:
+def claim(worker: str = "host:1:0", *, lane: Lane = Lane.ANY) -> Claim:
     """The claim of the best job; there must be one."""
-    claimed = claim_job(worker=worker, urgent_only=urgent_only)
+    claimed = claim_job(worker=worker, lane=lane)
     assert claimed is not None
     return claimed
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from media.ffmpeg import encode
+from media.ffmpeg import aside, encode
 from media.ffmpeg.child_process import about_one_source, ask
 from media.ffmpeg.errors import UnreadableMedia
 from media.ffmpeg.planning import make_plan
@@ -81,11 +81,16 @@ def test_one_that_had_to_stop_is_not_asked_again(
     wait_until_gone(started)
 
 
-def test_one_that_stands_back_for_others_is_asked_once(source: Path, started: list[int]) -> None:
+def test_one_that_stands_back_for_others_is_asked_once(
+    source: Path, started: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[tuple[int, int]] = []
+    monkeypatch.setattr(aside._turns, "enter", lambda pid, nice: turns.append((pid, nice)))
     request = {"do": "reach", "path": str(source), "stream_index": 0, "marks": [0]}
     watch = Watch(timeout_seconds=30)
     with about_one_source():
         for nice in (5, 0, 0):
             ask(request, watch=watch, on_message=lambda _message, _payload: True, nice=nice)
+    assert turns == [(started[0], 5), (started[1], 0), (started[1], 0)]
     assert len(started) == 2
     wait_until_gone(started)

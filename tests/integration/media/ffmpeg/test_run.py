@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import cache_from_source
 from pathlib import Path
 
@@ -158,6 +159,38 @@ def test_background_work_stands_below_everything() -> None:
     )
     assert b"".join(said).split()[0] == b"19"
     assert b"".join(said).split()[-1] == b"19"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there nothing outlives its caller")
+def test_background_work_stands_still_for_a_while_for_what_somebody_waits_for() -> None:
+    def states() -> set[str]:
+        group = [psutil.Process(background), *psutil.Process(background).children(recursive=True)]
+        return {process.status() for process in group}
+
+    def wait_until(holds: Callable[[], bool]) -> None:
+        until = time.monotonic() + 10
+        while not holds():
+            assert time.monotonic() < until, states()
+            time.sleep(0.02)
+
+    before = children()
+    seen: list[float] = []
+    argv = [ffmpeg_binary(), *ENDLESS[:-3], "-t", "2", *ENDLESS[-3:]]
+    with ThreadPoolExecutor() as threads:
+        behind = threads.submit(
+            run, argv, timeout_seconds=60, nice=BACKGROUND, on_progress=seen.append
+        )
+        wait_until(lambda: bool(seen))
+        (background,) = children() - before
+        urgent = python("input()", stdin=subprocess.PIPE)
+        ahead = threads.submit(supervise, urgent, watch=Watch(timeout_seconds=60))
+        wait_until(lambda: states() == {psutil.STATUS_STOPPED})
+        wait_until(lambda: psutil.STATUS_STOPPED not in states())
+        assert not ahead.done()
+        behind.result()
+        assert urgent.stdin
+        urgent.stdin.write(b"\n")
+        ahead.result()
 
 
 @pytest.mark.parametrize("kind", ["ffmpeg", "child"])

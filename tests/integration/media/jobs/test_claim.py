@@ -14,6 +14,7 @@ from media.jobs.claim import Claim, LeaseLost, Stopping, claim_job
 from media.jobs.clock import in_seconds
 from media.jobs.sweep import requeue_expired
 from media.models import Job
+from media.workshop.lanes import Lane
 from tests.factories.jobs import claim, expire, make_job, make_media
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("engine")]
@@ -68,11 +69,15 @@ def test_fairness_does_not_beat_importance() -> None:
     assert [claim().job.kind for _ in range(3)] == ["on_demand", "lead", "audio"]
 
 
-def test_the_slot_that_is_kept_free_takes_only_what_is_urgent() -> None:
+def test_the_slots_that_are_kept_free_take_only_what_they_are_for() -> None:
     make_job(kind="ladder"), make_job(kind="audio")
-    assert claim_job(worker="host:1:1", urgent_only=True) is None
+    assert claim_job(worker="host:1:1", lane=Lane.URGENT) is None
+    lead = make_job(kind="lead")
+    queue.raise_priority([lead], to=95)
+    assert claim_job(worker="host:1:2", lane=Lane.WATCHED) is None
+    assert claim(lane=Lane.URGENT).job == lead
     asked = make_job(kind="on_demand")
-    assert claim(urgent_only=True).job == asked
+    assert claim(lane=Lane.WATCHED).job == asked
 
 
 def test_a_job_that_waits_after_a_failure_is_not_taken_yet() -> None:

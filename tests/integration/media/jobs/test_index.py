@@ -15,6 +15,7 @@ from media.jobs import claim as claims
 from media.jobs import forecast
 from media.jobs.claim import statement
 from media.models import Job
+from media.workshop.lanes import Lane
 from tests.factories.jobs import claim, make_media, make_owner
 
 pytestmark = pytest.mark.django_db
@@ -58,25 +59,23 @@ STATEMENTS = {
 }
 
 
-@pytest.mark.parametrize("urgent_only", [False, True], ids=["any", "urgent"])
+@pytest.mark.parametrize("lane", Lane)
 @pytest.mark.parametrize("template", STATEMENTS.values(), ids=STATEMENTS.keys())
-def test_each_statement_of_a_claim_uses_the_index_of_what_waits(
-    template: str, urgent_only: bool
-) -> None:
+def test_each_statement_of_a_claim_uses_the_index_of_what_waits(template: str, lane: Lane) -> None:
     parameters: list[int | str | uuid.UUID] = []
     if template == claims._FIRST:
         owner = make_owner("lecturer").pk
         parameters = [10, owner.hex if connection.vendor == "sqlite" else owner]
     elif template == claims._OWNERS:
         parameters = [10, 10, 5]
-    plan = plan_of(statement(template, urgent_only), parameters)
-    assert "job_queued_urgent" in plan if urgent_only else "job_queued" in plan
+    plan = plan_of(statement(template, claims._eligible(lane)), parameters)
+    assert "job_queued_urgent" in plan if lane == Lane.URGENT else "job_queued" in plan
     assert "Seq Scan on media_job" not in plan
     assert "SCAN media_job\n" not in f"{plan}\n"
 
 
 def test_what_has_waited_longest_is_found_in_its_own_index() -> None:
-    plan = plan_of(statement(claims._AGED, urgent_only=False), [75])
+    plan = plan_of(statement(claims._AGED, claims._eligible(Lane.ANY)), [75])
     assert "job_waiting" in plan or "job_queued" in plan
     assert "SCAN media_job\n" not in f"{plan}\n"
 

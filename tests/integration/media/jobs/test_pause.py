@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from media.jobs.claim import claim_job
 from media.jobs.forecast import slots_alive
 from media.models import Job, QueueState
+from media.workshop.lanes import Lane
 from tests.factories.jobs import claim, client, make_job, make_media, make_owner
 from users.models import Role
 
@@ -23,16 +24,16 @@ def test_nothing_begins_while_the_queue_is_paused() -> None:
     make_job(kind="ladder"), make_job(kind="ingest")
     assert steer("pause").status_code == 200
     assert claim_job(worker="host:1:0") is None
-    assert claim_job(worker="host:1:1", urgent_only=True) is None
+    assert claim_job(worker="host:1:1", lane=Lane.URGENT) is None
     assert slots_alive() == 0
 
 
-@pytest.mark.parametrize("urgent_only", [False, True])
-def test_what_viewers_wait_for_goes_on(urgent_only: bool) -> None:
+@pytest.mark.parametrize("lane", Lane)
+def test_what_viewers_wait_for_goes_on(lane: Lane) -> None:
     make_job(kind="ladder"), make_job(kind="ingest")
     steer("pause")
     asked = make_job(kind="on_demand")
-    assert claim(urgent_only=urgent_only).job == asked
+    assert claim(lane=lane).job == asked
 
 
 def test_what_runs_is_finished() -> None:

@@ -9,7 +9,7 @@ from django.db import connection
 
 from media.jobs.queue import cancel_jobs
 from media.models import Job, WorkerBeat
-from tests.factories.jobs import make_job
+from tests.factories.jobs import make_job, make_media
 from tests.integration.media.jobs.conftest import LEASE_SECONDS, Start, wait_until
 
 pytestmark = [
@@ -116,14 +116,16 @@ def test_cancelling_stops_a_running_job(start: Start) -> None:
     assert wait_until(lambda: Job.objects.get(pk=after.pk).state == "done") < 3
 
 
-def test_one_slot_is_kept_for_what_somebody_waits_for(start: Start) -> None:
+def test_two_slots_are_kept_for_what_somebody_waits_for(start: Start) -> None:
     start()
-    ladder = make_job(args={"seconds": 60})
-    wait_until(lambda: Job.objects.get(pk=ladder.pk).state == "running")
-    also_ladder = make_job(ladder.media_file)
-    asked = make_job(ladder.media_file, kind="on_demand")
+    video = make_media()
+    for kind in ("ladder", "lead"):
+        make_job(video, kind=kind, args={"seconds": 60})
+        wait_until(Job.objects.filter(state="running", kind=kind).exists)
+        make_job(video, kind=kind)
+    asked = make_job(video, kind="on_demand")
     assert wait_until(lambda: Job.objects.get(pk=asked.pk).state == "done") < 1
-    assert Job.objects.get(pk=also_ladder.pk).state == "queued"
+    assert Job.objects.filter(state="queued").count() == 2
 
 
 def _backends() -> set[int]:

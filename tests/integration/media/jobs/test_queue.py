@@ -11,6 +11,7 @@ from core.states import IllegalTransition
 from media.jobs import queue
 from media.jobs.engines import WORK
 from media.models import Job
+from media.workshop.lanes import Lane
 from tests.factories.jobs import claim, make_job, make_media
 
 pytestmark = pytest.mark.django_db
@@ -92,7 +93,7 @@ def test_priority_changes_after_enqueuing() -> None:
     media_file = make_media()
     first, last = make_job(media_file, position=0), make_job(media_file, position=9)
     queue.raise_priority([last], to=95, is_urgent=True)
-    assert claim(urgent_only=True).job == last
+    assert claim(lane=Lane.URGENT).job == last
     assert claim().job == first
 
 

@@ -240,10 +240,12 @@ async def test_a_new_source_stays_with_workers_that_have_a_database(
     assert (await caller.call("claim")).status == 204
 
 
-async def test_an_urgent_slot_gets_what_is_urgent(caller: Caller, job: Job) -> None:
-    assert (await caller.call("claim", {"urgent_only": True})).status == 204
+async def test_a_slot_gets_what_its_lane_takes(caller: Caller, job: Job) -> None:
+    assert (await caller.call("claim", {"lane": "urgent"})).status == 204
     await sync_to_async(make_job)(job.media_file, kind="poster")
-    assert (await caller.claim(urgent_only=True))["kind"] == "poster"
+    assert (await caller.call("claim", {"lane": "watched"})).status == 204
+    assert (await caller.claim(lane="urgent"))["kind"] == "poster"
+    assert (await caller.call("claim", {"lane": "fast"})).status == 400
 
 
 def beat_of(*held: dict[str, Any], **told: Any) -> dict[str, Any]:

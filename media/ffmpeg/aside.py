@@ -1,0 +1,125 @@
+"""Work that nobody waits for stands still while somebody waits for a moment's work.
+
+Nice alone frees no processor for FFmpeg: its threads sleep and wake, and Linux leaves each beside
+the background work that has its processor just then (docs/encoding.md). So of the processes that
+this one supervises, those far back are stopped while one in front runs: only for its first seconds,
+and never for more than half of the time, since what is not made in time somebody waits for later.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+#: Up to this nice a process is in front, and from this one on far back.
+IN_FRONT, FAR_BACK = 2, 4
+#: How long others stand still for one process, and for all of those that follow each other.
+PATIENCE_SECONDS = 3.0
+#: As many processors as a process in front can use. Where there are more, some are not stopped.
+ONE_NEEDS = 4
+
+
+class Turns:
+    """Decides which of some processes stand still. Threads may share it.
+
+    Who calls `look` at least twice per second is never left standing still.
+    """
+
+    def __init__(
+        self,
+        *,
+        processors: int,
+        send: Callable[[int, signal.Signals], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._processors = processors
+        self._send = send
+        self._clock = clock
+        self._lock = threading.Lock()
+        #: Until when others stand still for it, and how far back each of the others is.
+        self._front: dict[int, float] = {}
+        self._back: dict[int, int] = {}
+        self._still: set[int] = set()
+        #: Shrinks while somebody stands still, and grows while nobody does.
+        self._patience = PATIENCE_SECONDS
+        self._is_out_of_patience = False
+        self._looked_at = clock()
+
+    def enter(self, group: int, nice: int) -> None:
+        """A process group has begun."""
+        with self._lock:
+            if nice >= FAR_BACK:
+                self._back[group] = nice
+            elif nice <= IN_FRONT:
+                self._front[group] = self._clock() + PATIENCE_SECONDS
+            self._look()
+
+    def leave(self, group: int) -> None:
+        """A process group that runs, unless it has ended, is not our business any more."""
+        with self._lock:
+            self._front.pop(group, None)
+            self._back.pop(group, None)
+            self._look()
+
+    def look(self) -> None:
+        """Let those go on that have stood still for long enough."""
+        with self._lock:
+            self._look()
+
+    def _look(self) -> None:
+        now = self._clock()
+        passed, self._looked_at = now - self._looked_at, now
+        self._patience -= passed if self._still else -passed
+        self._patience = min(self._patience, PATIENCE_SECONDS)
+        if self._patience <= 0:
+            self._is_out_of_patience = True
+        elif self._patience == PATIENCE_SECONDS:
+            self._is_out_of_patience = False
+        still = self._to_stop(sum(until > now for until in self._front.values()))
+        for group in self._still - still:
+            self._send(group, signal.SIGCONT)
+        for group in still - self._still:
+            self._send(group, signal.SIGSTOP)
+        self._still = still
+
+    def _to_stop(self, waited_for: int) -> set[int]:
+        """The ones furthest back, as many as leave those in front the processors they can use."""
+        if self._is_out_of_patience:
+            return set()
+        part = min(1.0, waited_for * ONE_NEEDS / self._processors)
+        by_place = sorted(self._back, key=lambda group: (self._back[group], group), reverse=True)
+        return set(by_place[: math.ceil(part * len(by_place))])
+
+
+def _send(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it has ended by itself
+        os.killpg(group, number)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+
+
+_turns = Turns(processors=_processors(), send=_send)
+
+
+@contextmanager
+def taking_turns(group: int, nice: int) -> Iterator[Callable[[], None]]:
+    """While a process group that stands so far back runs; what it gives is to be called often.
+
+    Not where nothing ends processes whose parent is killed: what stands still would stay for ever.
+    """
+    if sys.platform != "linux":
+        yield lambda: None
+        return
+    _turns.enter(group, nice)
+    try:
+        yield _turns.look
+    finally:
+        _turns.leave(group)
