@@ -2,8 +2,9 @@
 
 Nice alone frees no processor for FFmpeg: its threads sleep and wake, and Linux leaves each beside
 the background work that has its processor just then (docs/encoding.md). So of the processes that
-this one supervises, those far back are stopped while one in front runs: only for its first seconds,
-and never for more than half of the time, since what is not made in time somebody waits for later.
+this one supervises, those far back are stopped while one in front runs: only until its first
+answer, for its first seconds at most, and never for more than half of the time, since what is not
+made in time somebody waits for later.
 """
 
 from __future__ import annotations
@@ -67,9 +68,11 @@ class Turns:
             self._back.pop(group, None)
             self._look()
 
-    def look(self) -> None:
+    def look(self, group: int, *, has_answered: bool) -> None:
         """Let those go on that have stood still for long enough."""
         with self._lock:
+            if has_answered:
+                self._front.pop(group, None)
             self._look()
 
     def _look(self) -> None:
@@ -110,16 +113,19 @@ _turns = Turns(processors=_processors(), send=_send)
 
 
 @contextmanager
-def taking_turns(group: int, nice: int) -> Iterator[Callable[[], None]]:
-    """While a process group that stands so far back runs; what it gives is to be called often.
+def taking_turns(group: int, nice: int) -> Iterator[Callable[[bool], None]]:
+    """While a process group that stands so far back runs.
+
+    Gives what is to be called at least twice per second, with whether the group has written
+    something: who has the first segment of a run waits for nothing any more.
 
     Not where nothing ends processes whose parent is killed: what stands still would stay for ever.
     """
     if sys.platform != "linux":
-        yield lambda: None
+        yield lambda _has_answered: None
         return
     _turns.enter(group, nice)
     try:
-        yield _turns.look
+        yield lambda has_answered: _turns.look(group, has_answered=has_answered)
     finally:
         _turns.leave(group)

@@ -269,14 +269,14 @@ def _follow(
     log: bytearray,
     report: _Report,
     on_output: Callable[[bytes], bool],
-    look: Callable[[], None],
+    look: Callable[[bool], None],
 ) -> bool:
     """Read what a process writes, to its end; False when `on_output` had enough before."""
-    alive_at = began
+    alive_at, has_answered = began, False
     still_wanted = _still_wanted.get()
     while selector.get_map():
         still_wanted()
-        look()
+        look(has_answered)
         now = time.monotonic()
         _check_clock(now, began, alive_at, watch, log)
         for key, _ in selector.select(timeout=0.5):
@@ -289,7 +289,7 @@ def _follow(
             elif key.data == "progress":
                 alive_at = now if report.feed(data) else alive_at
             else:
-                alive_at = now
+                alive_at, has_answered = now, True
                 if not on_output(data):
                     return False
     return True

@@ -33,6 +33,8 @@ ON_DEMAND_AUDIO_SECONDS = 120.0
 LEAD_NICE = 2
 #: All of them stay in front of the ladder.
 MOST_LEAD_NICE = 9
+#: The still is wanted soon, but nothing stands still for it.
+POSTER_NICE = 3
 
 
 # --- Pieces of the picture --------------------------------------------------------------------
@@ -189,7 +191,13 @@ def _demanded_pieces(shop: Workshop, rung: str, first: int, last: int) -> None:
 def poster(shop: Workshop) -> None:
     """A frame that shows something."""
     with shop.folder() as folder:
-        made = make_poster(shop.source, plan=shop.plan, work_dir=folder, on_progress=shop.check)
+        made = make_poster(
+            shop.source,
+            plan=shop.plan,
+            work_dir=folder,
+            on_progress=shop.check,
+            nice=POSTER_NICE,
+        )
         shop.check()
         shop.publish_poster(made)
 

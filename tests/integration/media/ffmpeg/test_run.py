@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from media.ffmpeg import child_process
+from media.ffmpeg import aside, child_process
 from media.ffmpeg.binary import ffmpeg_binary
 from media.ffmpeg.child_process import ask
 from media.ffmpeg.errors import ToolFailed, ToolStalled, ToolTimedOut
@@ -162,7 +162,14 @@ def test_background_work_stands_below_everything() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there nothing outlives its caller")
-def test_background_work_stands_still_for_a_while_for_what_somebody_waits_for() -> None:
+@pytest.mark.parametrize("answers", [False, True])
+def test_background_work_stands_still_until_an_answer_or_for_a_while(
+    answers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if answers:
+        monkeypatch.setattr(aside, "PATIENCE_SECONDS", 60)
+        monkeypatch.setattr(aside, "_turns", aside.Turns(processors=2, send=aside._send))
+
     def states() -> set[str]:
         group = [psutil.Process(background), *psutil.Process(background).children(recursive=True)]
         return {process.status() for process in group}
@@ -182,14 +189,16 @@ def test_background_work_stands_still_for_a_while_for_what_somebody_waits_for() 
         )
         wait_until(lambda: bool(seen))
         (background,) = children() - before
-        urgent = python("input()", stdin=subprocess.PIPE)
+        urgent = python("print(input(), flush=True); input()", stdin=subprocess.PIPE)
+        assert urgent.stdin
         ahead = threads.submit(supervise, urgent, watch=Watch(timeout_seconds=60))
         wait_until(lambda: states() == {psutil.STATUS_STOPPED})
+        if answers:
+            urgent.stdin.write(b"now\n")
         wait_until(lambda: psutil.STATUS_STOPPED not in states())
         assert not ahead.done()
         behind.result()
-        assert urgent.stdin
-        urgent.stdin.write(b"\n")
+        urgent.stdin.write(b"\n\n")
         ahead.result()
 
 

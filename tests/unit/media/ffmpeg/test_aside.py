@@ -23,7 +23,7 @@ class Street:
         while self.now < until:
             self.now += 0.5
             total += 0.5 if 1 in self.still else 0.0
-            self.turns.look()
+            self.turns.look(1, has_answered=False)
         return total
 
 
@@ -44,6 +44,16 @@ def test_who_leaves_while_it_stands_still_goes_on() -> None:
     street.turns.enter(3, 0)
     street.turns.enter(1, 19)
     street.turns.leave(1)
+    assert street.still == set()
+
+
+def test_who_has_answered_is_not_waited_for_any_more() -> None:
+    street = Street()
+    street.turns.enter(1, 19)
+    street.turns.enter(3, 0)
+    street.turns.look(3, has_answered=False)
+    assert street.still == {1}
+    street.turns.look(3, has_answered=True)
     assert street.still == set()
 
 
