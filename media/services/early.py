@@ -47,7 +47,8 @@ MOST_LOOK_BYTES = 64 * MiB
 #: A file without an index is looked at again when this much more of it can be watched.
 STEP_SECONDS = 1.0
 #: But each look reads it from its beginning. So where a look takes a second or more, the file has
-#: to have grown by this part; where it takes less, by so much less.
+#: to have grown by this part; where it takes less, by less, as the square of it: what is cheap is
+#: done often, by a slot that has nothing else to do.
 STEP = 1 / 8
 
 
@@ -134,7 +135,7 @@ def _look_further(claim: Claim, upload: Upload, layout: Layout, folder: Path) ->
 def step_bytes(stored_bytes: int, *, duration_seconds: float, look_seconds: float) -> int:
     """How many more bytes have to come before it is worth another look."""
     watchable = STEP_SECONDS / max(duration_seconds, 1.0)
-    return round(stored_bytes * max(watchable, STEP * min(look_seconds, 1.0)))
+    return round(stored_bytes * max(watchable, STEP * min(look_seconds, 1.0) ** 2))
 
 
 def _remuxed_front(claim: Claim, part: Path, stored_bytes: int, folder: Path) -> Path:

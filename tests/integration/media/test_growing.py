@@ -225,7 +225,7 @@ def test_two_workers_that_look_in_one_moment_queue_one_look(
 
 
 @pytest.mark.parametrize(
-    ("look_seconds", "part"), [(0.0, 1 / 600), (0.5, 1 / 16), (1.0, 1 / 8), (30.0, 1 / 8)]
+    ("look_seconds", "part"), [(0.0, 1 / 600), (0.5, 1 / 32), (1.0, 1 / 8), (30.0, 1 / 8)]
 )
 def test_the_dearer_a_look_the_later_the_next_one(look_seconds: float, part: float) -> None:
     step = early.step_bytes(1 * MiB, duration_seconds=600, look_seconds=look_seconds)
