@@ -53,7 +53,7 @@ class Turns:
         self._looked_at = clock()
 
     def enter(self, group: int, nice: int) -> None:
-        """A process group has begun."""
+        """A process group takes part from now on."""
         with self._lock:
             if nice >= FAR_BACK:
                 self._back[group] = nice
@@ -68,11 +68,9 @@ class Turns:
             self._back.pop(group, None)
             self._look()
 
-    def look(self, group: int, *, has_answered: bool) -> None:
+    def look(self) -> None:
         """Let those go on that have stood still for long enough."""
         with self._lock:
-            if has_answered:
-                self._front.pop(group, None)
             self._look()
 
     def _look(self) -> None:
@@ -112,20 +110,36 @@ def _processors() -> int:
 _turns = Turns(processors=_processors(), send=_send)
 
 
+class Turn:
+    """The part of one process group in them."""
+
+    def __init__(self, group: int, nice: int) -> None:
+        self._group = group
+        self._nice = nice
+
+    def look(self, *, has_spoken: bool, has_answered: bool) -> None:
+        """To be called at least twice per second, with whether the group has written something.
+
+        Who has the first segment of a run waits for nothing any more. And who has not said
+        anything may not have asked the kernel yet to be ended with its parent: it is not stopped.
+        """
+        if has_answered and self._nice <= IN_FRONT:
+            _turns.leave(self._group)
+        elif has_spoken and self._nice >= FAR_BACK:
+            _turns.enter(self._group, self._nice)
+        else:
+            _turns.look()
+
+
 @contextmanager
-def taking_turns(group: int, nice: int) -> Iterator[Callable[[bool], None]]:
-    """While a process group that stands so far back runs.
-
-    Gives what is to be called at least twice per second, with whether the group has written
-    something: who has the first segment of a run waits for nothing any more.
-
-    Not where nothing ends processes whose parent is killed: what stands still would stay for ever.
-    """
+def taking_turns(group: int, nice: int) -> Iterator[Turn]:
+    """While a process group that stands so far back runs."""
     if sys.platform != "linux":
-        yield lambda _has_answered: None
-        return
-    _turns.enter(group, nice)
+        # Nothing there ends processes whose parent is killed: what stands still would stay so.
+        nice = IN_FRONT + 1
+    if nice <= IN_FRONT:
+        _turns.enter(group, nice)
     try:
-        yield lambda has_answered: _turns.look(group, has_answered=has_answered)
+        yield Turn(group, nice)
     finally:
         _turns.leave(group)

@@ -84,6 +84,7 @@ def about_one_source() -> Iterator[None]:
 def keep_warm() -> None:
     """From now on, have children ready before they are asked for. For workers; not for tests."""
     global _is_kept_warm
+    sandbox.end_left_behind()
     if sandbox.is_used():
         logger.info("media processes run in bubblewrap")
     else:

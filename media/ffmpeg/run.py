@@ -176,10 +176,10 @@ def supervise(
     try:
         with (
             _readers(process, progress_fd) as selector,
-            aside.taking_turns(process.pid, nice) as look,
+            aside.taking_turns(process.pid, nice) as turn,
         ):
             report = _Report(on_progress)
-            was_stopped = not _follow(selector, began, watch, log, report, on_output, look)
+            was_stopped = not _follow(selector, began, watch, log, report, on_output, turn)
         is_left = was_stopped and goes_on()
         if not is_left:
             if was_stopped:
@@ -269,27 +269,30 @@ def _follow(
     log: bytearray,
     report: _Report,
     on_output: Callable[[bytes], bool],
-    look: Callable[[bool], None],
+    turn: aside.Turn,
 ) -> bool:
     """Read what a process writes, to its end; False when `on_output` had enough before."""
-    alive_at, has_answered = began, False
+    alive_at = began
+    heard: set[str] = set()
     still_wanted = _still_wanted.get()
     while selector.get_map():
         still_wanted()
-        look(has_answered)
+        turn.look(has_spoken=bool(heard), has_answered="output" in heard)
         now = time.monotonic()
         _check_clock(now, began, alive_at, watch, log)
         for key, _ in selector.select(timeout=0.5):
             data = os.read(key.fd, _READ_BYTES)
             if not data:
                 selector.unregister(key.fd)
-            elif key.data == "log":
+                continue
+            heard.add(key.data)
+            if key.data == "log":
                 log += data
                 del log[_LOG_HEAD_BYTES:-_LOG_TAIL_BYTES]
             elif key.data == "progress":
                 alive_at = now if report.feed(data) else alive_at
             else:
-                alive_at, has_answered = now, True
+                alive_at = now
                 if not on_output(data):
                     return False
     return True

@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +35,9 @@ _SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/nix/store", "
 #: bubblewrap says 128 + n where a signal n has ended the process. Other codes of FFmpeg are left.
 _SIGNALS = {128 + int(number): -int(number) for number in signal.Signals if number < 32}
 _TRIAL_SECONDS = 20.0
+
+#: On the command line of bubblewrap: which process has started it.
+_STARTED_BY = "REELAY_STARTED_BY"
 
 
 class SandboxMissing(RuntimeError):
@@ -92,6 +96,7 @@ def around(
     its limits.
     """
     words = [_bwrap(), "--die-with-parent", "--unshare-all", "--cap-drop", "ALL"]
+    words += ["--setenv", _STARTED_BY, _named(os.getpid())]
     if needs_loopback:
         words.append("--share-net")
     for place in _system():
@@ -124,6 +129,47 @@ def around_ffmpeg(argv: Sequence[str]) -> list[str]:
 def exit_code(said: int) -> int:
     """The exit code of what ran inside: negative for a signal, as of a process of our own."""
     return _SIGNALS.get(said, said) if _mode != "off" else said
+
+
+def end_left_behind() -> int:
+    """Kill what killed workers of this machine have left in sandboxes; returns how many there were.
+
+    bubblewrap that is killed while it starts leaves its child behind, which has not asked the
+    kernel yet to be ended with it (https://github.com/containers/bubblewrap/issues/633).
+    """
+    if sys.platform != "linux":
+        return 0
+    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+    left = [pid for pid in pids if _is_left_behind(pid)]
+    for pid in left:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    return len(left)
+
+
+def _is_left_behind(pid: int) -> bool:
+    """Whether it is bubblewrap, and below neither who has started it nor another one of that."""
+    try:
+        starter = _starter(pid)
+        if not starter:
+            return False
+        status = Path(f"/proc/{pid}/status").read_text()
+        parent = int(status.partition("PPid:")[2].split()[0])
+        return starter not in (_named(parent), _starter(parent))
+    except OSError:
+        return False  # it has just ended
+
+
+def _starter(pid: int) -> str:
+    """Which process has started this bubblewrap; empty where it is none of ours."""
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+    named = words[words.index(_STARTED_BY) + 1] if _STARTED_BY in words[:-1] else ""
+    return named if named.startswith(_named("")) else ""
+
+
+def _named(pid: int | str) -> str:
+    """A process as only those see it who know it by the same number."""
+    return f"{os.stat('/proc/self/ns/pid').st_ino}:{pid}"
 
 
 @cache

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
 
+from media.ffmpeg import sandbox
 from media.jobs import engines, hooks, life
 from media.jobs.claim import WATCHED, back_off_seconds
 from media.jobs.clock import in_seconds
@@ -49,9 +50,12 @@ def release(worker: str) -> int:
 
 def release_dead(watcher: str) -> None:
     """Release what the workers held that have died on this machine, as far as `watcher` looks."""
-    for worker in life.dead(watcher):
+    dead = life.dead(watcher)
+    for worker in dead:
         release(worker)
         life.bury(worker)
+    if dead:
+        sandbox.end_left_behind()
 
 
 @transaction.atomic

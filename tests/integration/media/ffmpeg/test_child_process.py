@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,13 @@ def test_one_that_stands_back_for_others_is_asked_once(
     source: Path, started: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns: list[tuple[int, int]] = []
-    monkeypatch.setattr(aside._turns, "enter", lambda pid, nice: turns.append((pid, nice)))
+    taking_turns = aside.taking_turns
+
+    def noting(pid: int, nice: int) -> AbstractContextManager[aside.Turn]:
+        turns.append((pid, nice))
+        return taking_turns(pid, nice)
+
+    monkeypatch.setattr(aside, "taking_turns", noting)
     request = {"do": "reach", "path": str(source), "stream_index": 0, "marks": [0]}
     watch = Watch(timeout_seconds=30)
     with about_one_source():

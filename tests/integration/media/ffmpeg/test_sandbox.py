@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from media import checks
@@ -195,6 +197,28 @@ def test_a_killed_worker_leaves_nothing(kind: str, tmp_path: Path) -> None:
     caller.kill()
     caller.wait()
     wait_until_nothing_is_left_of(tmp_path, seconds=2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there is a sandbox")
+def test_what_killed_workers_left_in_sandboxes_is_ended() -> None:
+    def standing_in(starter: str) -> list[str]:
+        """What says on its command line who has started it, as bubblewrap does for us."""
+        return ["/bin/sh", "-c", "read -r _", "sh", "--setenv", "REELAY_STARTED_BY", starter]
+
+    space = os.stat("/proc/self/ns/pid").st_ino
+    ours = standing_in(f"{space}:{os.getpid()}")
+    with ExitStack() as running:
+        argvs = [["/bin/sh", "-c", '"$@"; true', "sh", *ours], standing_in("1:1"), ours]
+        *living, left = (
+            running.enter_context(subprocess.Popen(argv, stdin=subprocess.PIPE))
+            for argv in (*argvs, standing_in(f"{space}:1"))
+        )
+        time.sleep(0.3)  # They are shells by now.
+        (below,) = psutil.Process(living[0].pid).children()
+        assert sandbox.end_left_behind() == 1
+        assert left.wait(5) == -signal.SIGKILL
+        assert [process.poll() for process in living] == [None] * 3
+        assert below.is_running()
 
 
 @needs_bubblewrap

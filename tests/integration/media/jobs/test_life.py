@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from media.ffmpeg import sandbox
 from media.jobs import life, sweep
 from media.models import Job, WorkerBeat
 from tests.factories.jobs import claim, make_job
@@ -68,13 +69,18 @@ def test_a_folder_that_cannot_lock_stops_nobody(
 
 
 @pytest.mark.django_db
-def test_what_the_dead_held_is_free_at_once(folder: Path) -> None:
+def test_what_the_dead_held_is_free_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    swept: list[bool] = []
+    monkeypatch.setattr(sandbox, "end_left_behind", lambda: swept.append(True))
+    sweep.release_dead("host:1")
+    assert not swept
     make_job()
     claim("host:5:0")
     leave_behind(folder, "host:5")
     sweep.release_dead("host:1")
     assert Job.objects.get().state == "queued"
     assert life.dead("host:1") == []
+    assert swept
 
 
 @pytest.mark.django_db(transaction=True)
