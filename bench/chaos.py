@@ -197,7 +197,11 @@ class Fleet:
 
     def orphans(self) -> int:
         """Processes that outlived the worker that had started them."""
-        return sum(process.is_running() and process.status() != "zombie" for process in self.left)
+        from media.ffmpeg import sandbox
+
+        seen: int = sum(it.is_running() and it.status() != "zombie" for it in self.left)
+        # And those that had begun after the look at its children, and before the kill.
+        return seen + sandbox.end_left_behind()
 
 
 # --- The benchmark --------------------------------------------------------------------------------
