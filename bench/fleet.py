@@ -7,7 +7,7 @@ On PostgreSQL (and Redis) of its own. Three parts:
 pair   One long video is encoded by one worker process pinned to a core, then by two, a core each.
        Ideal is 0.5 of the time; the plan, the sound and the last piece keep it above that.
 fleet  Jobs that sleep for a second, for 1, 4, 16 and 64 workers: what is left is the queue itself.
-       A worker is a whole crew, as in `process_tasks`: two slots, heartbeat, sweeper and listener,
+       A worker is a whole crew, with three slots, heartbeat, sweeper and listener,
        each with a database connection of its own. On two cores 64 interpreters would measure how
        Python starts; so sixteen crews share a process, in threads, which sleep nearly all the time
        and ask the database the rest of it. Linear is what one worker does, times their number.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from django.utils.module_loading import import_string
 
 from core.logging import request_id
+from media.ffmpeg.aside import waited_for
 from media.ffmpeg.child_process import about_one_source
 from media.ffmpeg.run import ended_by
 from media.jobs.claim import Claim, LeaseLost, claim_job
@@ -43,7 +44,7 @@ def do_job(claim: Claim, perform: Perform) -> None:
 
 def _perform(claim: Claim, perform: Perform) -> None:
     claim.check()
-    with ended_by(claim.check), about_one_source():
+    with ended_by(claim.check), about_one_source(), waited_for(claim.job.is_urgent):
         perform(claim)
     if not claim.is_finished:
         with claim.recording():

@@ -9,7 +9,6 @@ made in time somebody waits for later.
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
@@ -17,6 +16,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+
+from media.ffmpeg import limits
 
 #: Up to this nice a process is in front, and from this one on far back.
 IN_FRONT, FAR_BACK = 2, 4
@@ -95,16 +97,30 @@ class Turns:
             return set()
         part = min(1.0, waited_for * ONE_NEEDS / self._processors)
         by_place = sorted(self._back, key=lambda group: (self._back[group], group), reverse=True)
-        return set(by_place[: math.ceil(part * len(by_place))])
+        return set(by_place[: int(part * len(by_place))])
 
 
 def _send(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):  # it has ended by itself
+    with suppress(ProcessLookupError, PermissionError):  # it has ended, or is none of ours now
         os.killpg(group, number)
 
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+
+
+#: Whether somebody waits for what this thread is at.
+_somebody_waits: ContextVar[bool] = ContextVar("somebody_waits", default=True)
+
+
+@contextmanager
+def waited_for(is_waited_for: bool) -> Iterator[None]:
+    """Whether somebody waits for what is run meanwhile. If not, nobody stands still for it."""
+    before = _somebody_waits.set(is_waited_for)
+    try:
+        yield
+    finally:
+        _somebody_waits.reset(before)
 
 
 _turns = Turns(processors=_processors(), send=_send)
@@ -134,8 +150,9 @@ class Turn:
 @contextmanager
 def taking_turns(group: int, nice: int) -> Iterator[Turn]:
     """While a process group that stands so far back runs."""
-    if sys.platform != "linux":
-        # Nothing there ends processes whose parent is killed: what stands still would stay so.
+    is_idle = nice <= IN_FRONT and not _somebody_waits.get()
+    # What stands still when its worker is killed would do so for ever, if it did not end then.
+    if is_idle or not limits.ends_with_its_starter():
         nice = IN_FRONT + 1
     if nice <= IN_FRONT:
         _turns.enter(group, nice)

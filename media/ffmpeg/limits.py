@@ -90,6 +90,11 @@ def _at_most(kind: int, wanted: int) -> int:
     return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
+def ends_with_its_starter() -> bool:
+    """Whether a process that is `bounded` ends when the thread that started it does."""
+    return bool(_death_signal())
+
+
 @cache
 def _death_signal() -> tuple[str, ...]:
     """What asks the kernel to end a process with its parent, without code between fork and exec."""

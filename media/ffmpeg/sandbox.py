@@ -139,30 +139,34 @@ def end_left_behind() -> int:
     """
     if sys.platform != "linux":
         return 0
-    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
-    left = [pid for pid in pids if _is_left_behind(pid)]
-    for pid in left:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-    return len(left)
+    count = 0
+    for pid in [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]:
+        if _is_left_behind(pid):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+                count += 1
+    return count
 
 
 def _is_left_behind(pid: int) -> bool:
-    """Whether it is bubblewrap, and below neither who has started it nor another one of that."""
+    """Whether it is a bubblewrap of ours, and not, however far, below who has started it."""
+    starter = _starter(pid)
     try:
-        starter = _starter(pid)
-        if not starter:
-            return False
         status = Path(f"/proc/{pid}/status").read_text()
-        parent = int(status.partition("PPid:")[2].split()[0])
-        return starter not in (_named(parent), _starter(parent))
     except OSError:
         return False  # it has just ended
+    parent = int(status.partition("PPid:")[2].split()[0])
+    if not starter or starter == _named(parent):
+        return False
+    return _starter(parent) != starter or _is_left_behind(parent)
 
 
 def _starter(pid: int) -> str:
-    """Which process has started this bubblewrap; empty where it is none of ours."""
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+    """Which process has started this bubblewrap; empty where it is none of ours, or gone."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return ""
     named = words[words.index(_STARTED_BY) + 1] if _STARTED_BY in words[:-1] else ""
     return named if named.startswith(_named("")) else ""
 

@@ -35,7 +35,7 @@ PRIORITY: dict[str, int] = {
 }
 #: Encoding anew what plays already: after everything that somebody has nothing of yet.
 RE_ENCODE_PRIORITY = 5
-#: What the slot that each worker keeps free may take, where the caller says nothing else.
+#: What the slots that each worker keeps free may take, where the caller says nothing else.
 URGENT: frozenset[str] = frozenset({Kind.INGEST, Kind.ON_DEMAND, Kind.LEAD, Kind.COPY, Kind.POSTER})
 #: What a media file can be whole without.
 OPTIONAL: frozenset[str] = frozenset(

@@ -58,7 +58,7 @@ class Job(models.Model):
     args = models.JSONField(default=dict, blank=True)
     #: Higher goes first. May change while the job waits.
     priority = models.SmallIntegerField(default=0)
-    #: Somebody waits for it: the slot that each worker keeps free for such jobs takes it too.
+    #: Somebody waits for it: a slot that each worker keeps free for such jobs takes it too.
     is_urgent = models.BooleanField(default=False)
     #: Which piece of the source it is about.
     position = models.PositiveIntegerField(default=0)

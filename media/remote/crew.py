@@ -2,7 +2,7 @@
 
 slot 0 … n-1   any job that needs nothing but its source
 slot n         what somebody waits for, and nothing else
-slot n+1       segments that a viewer has asked for, and nothing else
+slot n+1       what a viewer has jumped to (on_demand), and nothing else
 heartbeat      renews every lease, hears what is lost
 """
 

@@ -27,6 +27,7 @@ from media.services import server_health
 from media.services.server_keys import key_of
 from media.services.servers import ALIVE_SECONDS
 from media.workshop.kinds import KINDS
+from media.workshop.lanes import lanes
 
 logger = logging.getLogger(__name__)
 
@@ -116,8 +117,7 @@ def calls_for(servers: Sequence[Server], waiting: Sequence[uuid.UUID]) -> list[C
     """Whom to wake for the jobs that wait: the least loaded, as many as have room for them."""
     calls, left = [], list(waiting)
     for server in sorted(servers, key=lambda each: (each.load / max(each.capacity, 1), each.name)):
-        # One slot more than it has for ordinary jobs is kept for what somebody waits for.
-        free = server.capacity + 1 - server.load
+        free = len(lanes(server.capacity)) - server.load
         if not left or free <= 0:
             continue
         call = Call(

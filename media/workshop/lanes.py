@@ -10,7 +10,8 @@ class Lane(StrEnum):
     ANY = "any"
     #: Jobs that somebody waits for, so that they do not wait behind a piece of the ladder.
     URGENT = "urgent"
-    #: Segments that a viewer has asked for: not even the beginning of a new video holds them up.
+    #: Jobs of the kind `on_demand`: a viewer has jumped to where nothing is made, and waits for no
+    #: beginning of a new video.
     WATCHED = "watched"
 
 

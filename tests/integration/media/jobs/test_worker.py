@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from pytest_django import Settings
 
 from media import worker
+from media.ffmpeg import aside
 from media.ffmpeg.errors import ToolFailed, UnreadableMedia
 from media.jobs import queue
 from media.jobs.claim import Claim, LeaseLost, Stopping
@@ -42,6 +43,14 @@ def test_what_finished_by_itself_is_not_finished_twice() -> None:
             claim.finish()
 
     assert do(perform).state == "done"
+
+
+@pytest.mark.parametrize(("kind", "waits"), [("early", False), ("on_demand", True)])
+def test_others_stand_still_only_for_what_somebody_waits_for(kind: str, waits: bool) -> None:
+    seen: list[bool] = []
+    make_job(kind=kind)
+    worker.do_job(claim(), lambda _claim: seen.append(aside._somebody_waits.get()))
+    assert seen == [waits]
 
 
 def test_an_unreadable_source_is_given_up_with_its_reason() -> None:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from media.ffmpeg import aside
-from media.ffmpeg.aside import PATIENCE_SECONDS, Turns, taking_turns
+from media.ffmpeg.aside import PATIENCE_SECONDS, Turns, taking_turns, waited_for
 
 
 class Street:
@@ -97,3 +97,7 @@ def test_who_is_silent_is_not_stopped_and_who_has_answered_stops_nobody(
         assert street.still == {1}
         front.look(has_spoken=True, has_answered=True)
         assert street.still == set()
+        with waited_for(False), taking_turns(3, 0):
+            assert street.still == set()
+        with taking_turns(4, 0):
+            assert street.still == {1}
