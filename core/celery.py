@@ -20,6 +20,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings_module(Path(__file__).p
 
 from django.conf import settings  # it reads the variable above
 
+from media.workshop.lanes import usual_slots
+
 #: How long anybody waits for a broker that does not answer. Wake-ups may be lost.
 BROKER_TIMEOUT_SECONDS = 1.0
 
@@ -38,7 +40,7 @@ app.conf.update(
     # again it would help nobody, since the row knows what was lost and who has to do it.
     task_acks_late=False,
     worker_pool="threads",
-    worker_concurrency=settings.WORKER_LADDER_SLOTS,
+    worker_concurrency=usual_slots(settings.WORKER_LADDER_SLOTS),
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,

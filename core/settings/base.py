@@ -262,8 +262,9 @@ JOB_AGEING_SECONDS = env.integer("JOB_AGEING_SECONDS", 600, minimum=1)
 JOB_KEEP_DAYS = env.integer("JOB_KEEP_DAYS", 7, minimum=1)
 #: Encoding processes that `manage.py serve` keeps running beside the server.
 WORKER_PROCESSES = env.integer("WORKER_PROCESSES", 1)
-#: Ladder pieces that one worker makes at a time; what somebody waits for has two of its own.
-WORKER_LADDER_SLOTS = env.integer("WORKER_LADDER_SLOTS", 1, minimum=1)
+#: Ladder pieces that one worker makes at a time (0: one or two, after the machine); what somebody
+#: waits for has two slots of its own.
+WORKER_LADDER_SLOTS = env.integer("WORKER_LADDER_SLOTS", 0)
 #: The key of remote workers that have no server of their own, 32 characters or more; none: no such.
 WORKER_API_KEY = env.text("WORKER_API_KEY")
 if 0 < len(WORKER_API_KEY) < 32:

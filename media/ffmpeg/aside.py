@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from media.ffmpeg import limits
+from media.ffmpeg.machine import processors
 
 #: Up to this nice a process is in front, and from this one on far back.
 IN_FRONT, FAR_BACK = 2, 4
@@ -105,10 +105,6 @@ def _send(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
-
-
 #: Whether somebody waits for what this thread is at.
 _somebody_waits: ContextVar[bool] = ContextVar("somebody_waits", default=True)
 
@@ -123,7 +119,7 @@ def waited_for(is_waited_for: bool) -> Iterator[None]:
         _somebody_waits.reset(before)
 
 
-_turns = Turns(processors=_processors(), send=_send)
+_turns = Turns(processors=processors(), send=_send)
 
 
 class Turn:

@@ -8,9 +8,10 @@ rung needs the same init.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from media.ffmpeg.boxes import with_delay
 from media.ffmpeg.plan import AudioPlan, Begun, Plan, VideoPlan
@@ -22,16 +23,23 @@ _MARGIN_SECONDS = 1.0
 
 def certain_pieces(plan: Plan) -> int:
     """How many pieces of `plan` stay as they are when more of the file arrives."""
+    return len(list(takewhile(lambda ticks: ticks <= 0, _lacking(plan))))
+
+
+def lacking_seconds(plan: Plan) -> float:
+    """How much more of the source has to be known, at least, for one more piece to be certain."""
+    ticks = next((ticks for ticks in _lacking(plan) if ticks > 0), 0)
+    return float(ticks * plan.video.time_base) if plan.video else 0.0
+
+
+def _lacking(plan: Plan) -> Iterator[int]:
+    """For each piece how much more has to be known for it to be certain; 0 or less: it is."""
     video = plan.video
     if video is None:
-        return 0
+        return
     usual, margin = (math.ceil(s / video.time_base) for s in (PIECE_SECONDS[-1], _MARGIN_SECONDS))
-    count = 0
     for start, end in pairwise(video.bounds):
-        if max(start + usual, end + margin) > video.bounds[-1]:
-            break
-        count += 1
-    return count
+        yield max(start + usual, end + margin) - video.bounds[-1]
 
 
 def is_same_cut(begun: Begun, whole: Plan) -> bool:

@@ -17,6 +17,7 @@ from media.remote.crew import Crew
 from media.remote.door import Door
 from media.remote.home import home
 from media.remote.signing import Key, NotAKey
+from media.workshop.lanes import usual_slots
 
 GIB = 1024**3
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -35,7 +36,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
         default=os.environ.get("WORKER_API_KEY", ""),
         help="The key that was shown when the server was added; better in WORKER_API_KEY.",
     )
-    parser.add_argument("--slots", type=int, default=1, help="Ordinary jobs at a time.")
+    parser.add_argument("--slots", type=int, default=usual_slots(), help="Ordinary jobs at a time.")
     parser.add_argument("--ca-file", help="Certificates to trust, for a self-signed instance.")
     parser.add_argument(
         "--folder",

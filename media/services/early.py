@@ -22,7 +22,7 @@ from media.ffmpeg.encode import MadeSegment
 from media.ffmpeg.errors import FFmpegError, UnexpectedOutput, UnreadableMedia
 from media.ffmpeg.facts import Inspection
 from media.ffmpeg.front import Layout, front_of
-from media.ffmpeg.partial import certain_pieces, encoded_as, is_same_cut
+from media.ffmpeg.partial import certain_pieces, encoded_as, is_same_cut, lacking_seconds
 from media.ffmpeg.plan import Begun, Plan, VideoPlan
 from media.ffmpeg.planning import make_plan
 from media.ffmpeg.probe import inspect, needs_of
@@ -44,11 +44,13 @@ logger = logging.getLogger(__name__)
 MORE_BYTES = 4
 #: Of a file whose end was sent ahead, so much at most is looked at.
 MOST_LOOK_BYTES = 64 * MiB
-#: A file without an index is looked at again when this much more of it can be watched.
-STEP_SECONDS = 1.0
+#: A file without an index is looked at again when so much has come of what its next piece lacks:
+#: a little less than all of it, since bytes per second differ.
+NEARLY = 3 / 4
+#: And no sooner than when this much more of it can be watched.
+STEP_SECONDS = 0.5
 #: But each look reads it from its beginning. So where a look takes a second or more, the file has
-#: to have grown by this part; where it takes less, by less, as the square of it: what is cheap is
-#: done often, by a slot that has nothing else to do.
+#: to have grown by this part; where it takes less, by less, as the square of it.
 STEP = 1 / 8
 
 
@@ -123,7 +125,10 @@ def _look_further(claim: Claim, upload: Upload, layout: Layout, folder: Path) ->
     reaches, starts = _needs_of_certain(source, plan, video, layout, stored_bytes)
     look_seconds = time.monotonic() - began
     enough = stored_bytes + step_bytes(
-        stored_bytes, duration_seconds=plan.duration_seconds, look_seconds=look_seconds
+        stored_bytes,
+        duration_seconds=plan.duration_seconds,
+        lacking_seconds=lacking_seconds(plan),
+        look_seconds=look_seconds,
     )
     if reaches and begun is None:
         plan = plan.with_inits(encode.make_inits(plan, work_dir=folder))
@@ -132,9 +137,11 @@ def _look_further(claim: Claim, upload: Upload, layout: Layout, folder: Path) ->
     return _look_again(claim, enough)
 
 
-def step_bytes(stored_bytes: int, *, duration_seconds: float, look_seconds: float) -> int:
+def step_bytes(
+    stored_bytes: int, *, duration_seconds: float, lacking_seconds: float, look_seconds: float
+) -> int:
     """How many more bytes have to come before it is worth another look."""
-    watchable = STEP_SECONDS / max(duration_seconds, 1.0)
+    watchable = max(STEP_SECONDS, NEARLY * lacking_seconds) / max(duration_seconds, 1.0)
     return round(stored_bytes * max(watchable, STEP * min(look_seconds, 1.0) ** 2))
 
 

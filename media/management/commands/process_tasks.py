@@ -16,6 +16,7 @@ from media import worker
 from media.checks import TAG
 from media.ffmpeg.child_process import keep_warm, let_go
 from media.jobs.crew import Crew
+from media.workshop.lanes import usual_slots
 
 
 class Command(BaseCommand):
@@ -33,7 +34,10 @@ class Command(BaseCommand):
             "--sleep", type=float, help="Look into the queue every so many seconds when idle."
         )
         parser.add_argument(
-            "--slots", type=int, default=settings.WORKER_LADDER_SLOTS, help="Ordinary slots."
+            "--slots",
+            type=int,
+            default=usual_slots(settings.WORKER_LADDER_SLOTS),
+            help="Ordinary slots.",
         )
         parser.add_argument(
             "--perform", default=worker.PERFORM, help="The function that performs a job."

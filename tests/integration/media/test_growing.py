@@ -228,8 +228,15 @@ def test_two_workers_that_look_in_one_moment_queue_one_look(
     ("look_seconds", "part"), [(0.0, 1 / 600), (0.5, 1 / 32), (1.0, 1 / 8), (30.0, 1 / 8)]
 )
 def test_the_dearer_a_look_the_later_the_next_one(look_seconds: float, part: float) -> None:
-    step = early.step_bytes(1 * MiB, duration_seconds=600, look_seconds=look_seconds)
+    step = early.step_bytes(
+        1 * MiB, duration_seconds=300, lacking_seconds=0.1, look_seconds=look_seconds
+    )
     assert step == round(1 * MiB * part)
+
+
+def test_a_look_waits_for_most_of_what_the_next_piece_lacks() -> None:
+    step = early.step_bytes(1 * MiB, duration_seconds=100, lacking_seconds=4.0, look_seconds=0.0)
+    assert step == round(1 * MiB * 3 / 100)
 
 
 def test_a_stream_that_cannot_be_copied_is_encoded_later(

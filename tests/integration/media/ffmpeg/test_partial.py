@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from media.ffmpeg.boxes import with_delay
-from media.ffmpeg.partial import certain_pieces, encoded_as, is_same_cut
+from media.ffmpeg.partial import certain_pieces, encoded_as, is_same_cut, lacking_seconds
 from media.ffmpeg.plan import Begun, Plan, VideoPlan
 from media.ffmpeg.planning import make_plan
 from media.ffmpeg.probe import inspect
@@ -81,12 +81,15 @@ def test_certain_pieces_are_those_of_every_longer_file(
     whole = folder / f"{codec}-{keyframes}.mkv"
     make_clip(whole, seconds=40, size="426x240", codec=codec, keyframes=keyframes, sound=False)
     data = whole.read_bytes()
-    known, counts = make_plan(inspect(whole)), []
+    known, counts, known_seconds, enough = make_plan(inspect(whole)), [], 0.0, 0.0
     for part in range(20, 100, 5):
         begun = folder / "begun.mkv"
         begun.write_bytes(data[: len(data) * part // 100])
         early = make_plan(inspect(begun, expected_bytes=len(data), is_growing=True))
         counts.append(certain_pieces(early))
+        known_seconds = float(video_of(early).bounds[-1] * video_of(early).time_base)
+        assert counts[-1] == counts[max(len(counts) - 2, 0)] or known_seconds >= enough
+        enough = known_seconds + lacking_seconds(early)
         assert is_same_cut(Begun(plan=early, pieces=counts[-1]), known)
     assert counts == sorted(counts)
     assert counts[-1] >= known.piece_count - 3 > 0
@@ -119,4 +122,19 @@ def test_sound_that_is_encoded_alike_keeps_its_init(folder: Path, plan: Plan) ->
 
 def test_a_file_without_video_has_no_certain_pieces(folder: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "sine=duration=20", str(folder / "tone.mka"))
-    assert certain_pieces(make_plan(inspect(folder / "tone.mka"))) == 0
+    plan = make_plan(inspect(folder / "tone.mka"))
+    assert (certain_pieces(plan), lacking_seconds(plan)) == (0, 0.0)
+
+
+def test_a_piece_lacks_what_could_still_belong_to_it(plan: Plan) -> None:
+    second = int(1 / video_of(plan).time_base)
+    for bounds, pieces, seconds in [
+        # Known until 9 s: the last piece may go on for 4 s more, the one before it is certain.
+        ((0, 3, 7, 9), 2, 4.0),
+        # Longer than usual already, but a short rest would still be joined to it.
+        ((0, 3, 20), 1, 1.0),
+        # A second is known of what follows the first one, which is not all that it may take.
+        ((0, 4, 5), 0, 1.0),
+    ]:
+        begun = with_video(plan, bounds=tuple(second * bound for bound in bounds))
+        assert (certain_pieces(begun), lacking_seconds(begun)) == (pieces, seconds)
