@@ -61,6 +61,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
         "TEST_VAR_DIR": str(django_settings.VAR_DIR),
         "TEST_MEDIA_ROOT": str(django_settings.MEDIA_ROOT),
         "JOB_LEASE_SECONDS": str(LEASE_SECONDS),
+        # On any machine the same.
+        "WORKER_LADDER_SLOTS": "1",
         "PYTHONPATH": str(ROOT),
     }
 

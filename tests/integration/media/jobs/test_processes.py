@@ -9,6 +9,7 @@ from django.db import connection
 
 from media.jobs.queue import cancel_jobs
 from media.models import Job, WorkerBeat
+from media.workshop.lanes import usual_slots
 from tests.factories.jobs import make_job, make_media
 from tests.integration.media.jobs.conftest import LEASE_SECONDS, Start, wait_until
 
@@ -126,6 +127,12 @@ def test_two_slots_are_kept_for_what_somebody_waits_for(start: Start) -> None:
     asked = make_job(video, kind="on_demand")
     assert wait_until(lambda: Job.objects.get(pk=asked.pk).state == "done") < 1
     assert Job.objects.filter(state="queued").count() == 2
+
+
+@pytest.mark.parametrize(("said", "slots"), [("0", usual_slots()), ("3", 3)])
+def test_it_has_the_slots_that_the_settings_say(start: Start, said: str, slots: int) -> None:
+    start(WORKER_LADDER_SLOTS=said)
+    assert WorkerBeat.objects.get().slots == slots
 
 
 def _backends() -> set[int]:
