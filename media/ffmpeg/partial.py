@@ -21,23 +21,26 @@ from media.ffmpeg.planning import PIECE_SECONDS
 _MARGIN_SECONDS = 1.0
 
 
-def certain_pieces(plan: Plan) -> int:
-    """How many pieces of `plan` stay as they are when more of the file arrives."""
-    return len(list(takewhile(lambda ticks: ticks <= 0, _lacking(plan))))
+def certain_pieces(plan: Plan, *, usual_seconds: float = PIECE_SECONDS[-1]) -> int:
+    """How many pieces of `plan` stay as they are when more of the file arrives.
+
+    `usual_seconds` is how long a piece is that it was cut into.
+    """
+    return len(list(takewhile(lambda ticks: ticks <= 0, _lacking(plan, usual_seconds))))
 
 
-def lacking_seconds(plan: Plan) -> float:
+def lacking_seconds(plan: Plan, *, usual_seconds: float = PIECE_SECONDS[-1]) -> float:
     """How much more of the source has to be known, at least, for one more piece to be certain."""
-    ticks = next((ticks for ticks in _lacking(plan) if ticks > 0), 0)
+    ticks = next((ticks for ticks in _lacking(plan, usual_seconds) if ticks > 0), 0)
     return float(ticks * plan.video.time_base) if plan.video else 0.0
 
 
-def _lacking(plan: Plan) -> Iterator[int]:
+def _lacking(plan: Plan, usual_seconds: float) -> Iterator[int]:
     """For each piece how much more has to be known for it to be certain; 0 or less: it is."""
     video = plan.video
     if video is None:
         return
-    usual, margin = (math.ceil(s / video.time_base) for s in (PIECE_SECONDS[-1], _MARGIN_SECONDS))
+    usual, margin = (math.ceil(s / video.time_base) for s in (usual_seconds, _MARGIN_SECONDS))
     for start, end in pairwise(video.bounds):
         yield max(start + usual, end + margin) - video.bounds[-1]
 

@@ -24,7 +24,7 @@ from media.ffmpeg.facts import Inspection
 from media.ffmpeg.front import Layout, front_of
 from media.ffmpeg.partial import certain_pieces, encoded_as, is_same_cut, lacking_seconds
 from media.ffmpeg.plan import Begun, Plan, VideoPlan
-from media.ffmpeg.planning import make_plan
+from media.ffmpeg.planning import PIECE_SECONDS, make_plan
 from media.ffmpeg.probe import inspect, needs_of
 from media.ffmpeg.run import BACKGROUND
 from media.ffmpeg.stand_in import Span, make_excerpt, make_stand_in
@@ -44,6 +44,10 @@ logger = logging.getLogger(__name__)
 MORE_BYTES = 4
 #: Of a file whose end was sent ahead, so much at most is looked at.
 MOST_LOOK_BYTES = 64 * MiB
+#: Where no more than this is still to come of a file without an index, pieces are shorter, of one
+#: keyframe each: then less of it is left to be made when its last byte is there.
+ENDING_SECONDS = 9.0
+ENDING_PIECE_SECONDS = (*PIECE_SECONDS[:-1], 2.0)
 #: A file without an index is looked at again when so much has come of what its next piece lacks:
 #: a little less than all of it, since bytes per second differ.
 NEARLY = 3 / 4
@@ -121,13 +125,15 @@ def _look_further(claim: Claim, upload: Upload, layout: Layout, folder: Path) ->
     )
     work = EarlyWork.objects.filter(pk=claim.job.media_file_id).first()
     begun = work.begun if work else None
-    plan, video = _planned(inspection, begun)
-    reaches, starts = _needs_of_certain(source, plan, video, layout, stored_bytes)
+    lengths = _piece_seconds(inspection, upload)
+    plan, video = _planned(inspection, begun, lengths)
+    count = certain_pieces(plan, usual_seconds=lengths[-1])
+    reaches, starts = _needs_of(source, count, video, layout, stored_bytes)
     look_seconds = time.monotonic() - began
     enough = stored_bytes + step_bytes(
         stored_bytes,
         duration_seconds=plan.duration_seconds,
-        lacking_seconds=lacking_seconds(plan),
+        lacking_seconds=lacking_seconds(plan, usual_seconds=lengths[-1]),
         look_seconds=look_seconds,
     )
     if reaches and begun is None:
@@ -135,6 +141,16 @@ def _look_further(claim: Claim, upload: Upload, layout: Layout, folder: Path) ->
     if len(reaches) > (begun.pieces if begun else 0):
         return _begin(claim, plan, reaches, starts, look_again_bytes=enough)
     return _look_again(claim, enough)
+
+
+def _piece_seconds(inspection: Inspection, upload: Upload) -> Sequence[float]:
+    """How long the pieces are that begin now, after how much is still to come."""
+    video, timeline = inspection.probe.video, inspection.video
+    if video is None or timeline is None or not timeline.frames:
+        return PIECE_SECONDS
+    known_seconds = float((timeline.end - timeline.frames[0]) * video.time_base)
+    to_come = (upload.length_bytes or 0) / upload.offset_bytes - 1
+    return ENDING_PIECE_SECONDS if known_seconds * to_come <= ENDING_SECONDS else PIECE_SECONDS
 
 
 def step_bytes(
@@ -161,11 +177,10 @@ def _remuxed_front(claim: Claim, part: Path, stored_bytes: int, folder: Path) ->
     return store().path(early_front_key(claim.job.media_file_id))
 
 
-def _needs_of_certain(
-    source: Path, plan: Plan, video: VideoPlan, layout: Layout, stored_bytes: int
+def _needs_of(
+    source: Path, count: int, video: VideoPlan, layout: Layout, stored_bytes: int
 ) -> tuple[list[int], list[int]]:
-    """Reaches and starts of the pieces that are certain, and whose bytes are all acknowledged."""
-    count = certain_pieces(plan)
+    """Reaches and starts of the first `count` pieces, as far as their bytes are acknowledged."""
     if layout == Layout.STREAM or not count:
         return [stored_bytes] * count, [0] * count
     bounds = video.bounds[: count + 1]
@@ -174,13 +189,18 @@ def _needs_of_certain(
     return needs.reaches[1 : count + 1], needs.starts[:count]
 
 
-def _planned(inspection: Inspection, begun: Begun | None = None) -> tuple[Plan, VideoPlan]:
+def _planned(
+    inspection: Inspection,
+    begun: Begun | None = None,
+    piece_seconds: Sequence[float] = PIECE_SECONDS,
+) -> tuple[Plan, VideoPlan]:
     """The plan, without rungs that a source of so few bits does not need, and its picture.
 
     Of one with more bits, too little has arrived to look at its content. A plan that was `begun`
     goes on. Raises UnexpectedOutput where that does not fit, or there is nothing to encode.
     """
-    plan, video = make_plan(inspection, begun=begun), inspection.probe.video
+    plan = make_plan(inspection, piece_seconds=piece_seconds, begun=begun)
+    video = inspection.probe.video
     if begun is not None:
         if not is_same_cut(begun, plan):
             raise UnexpectedOutput("what has come since changes the plan")

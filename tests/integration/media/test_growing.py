@@ -1,5 +1,6 @@
 """Files without an index, of which each part tells of itself alone, encoded while they arrive."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,8 @@ def test_what_was_made_counts_and_the_rest_is_made(clip: Path, encoded: list[int
 @pytest.mark.parametrize("name", ["mkv", "webm", "ts"])
 def test_early_pieces_are_those_of_the_whole_file(clips: dict[str, Path], name: str) -> None:
     film, plain = Arriving(clips[name]), Arriving(clips[name])
-    arrive_slowly(film, 0.3, 0.6, 0.95)
+    # Further on pieces are shorter.
+    arrive_slowly(film, 0.3, 0.6, 0.68)
     early_pieces = film.pieces
     film.finish()
     plain.arrive(1)
@@ -113,7 +115,23 @@ def test_early_pieces_are_those_of_the_whole_file(clips: dict[str, Path], name: 
         return [(folder / f"{number}.m4s").read_bytes() for number in early_pieces]
 
     assert segments(film) == segments(plain)
-    assert len(early_pieces) >= 5
+    assert len(early_pieces) >= 4
+
+
+def test_pieces_are_shorter_near_the_end(clip: Path) -> None:
+    film = Arriving(clip)
+    arrive_slowly(film, 0.3, 0.68)
+    usual = len(film.pieces)
+    arrive_slowly(film, 0.75, 0.95)
+    begun = EarlyWork.objects.get().begun
+    assert begun is not None
+    assert begun.plan.video is not None
+    base, bounds = begun.plan.video.time_base, begun.plan.video.bounds[: begun.pieces + 1]
+    seconds = [float((end - start) * base) for start, end in pairwise(bounds)]
+    assert seconds[3:usual] == pytest.approx([6.0] * (usual - 3), abs=0.5)
+    assert max(seconds[usual:]) < 2.5
+    # What is there goes on for 28.5 s, and less than a piece and a second of it is uncertain.
+    assert sum(seconds) > 28.5 - 2.5 - 1.0
 
 
 def test_a_piece_that_is_being_made_at_the_last_byte_counts(
