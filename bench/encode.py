@@ -152,19 +152,20 @@ def our_jobs(
 def pieces_overhead(clip: Path, work_dir: Path) -> float:
     """What cutting costs: our pieces, and our settings in one process from end to end.
 
-    In turn, and the middle one of each, because a machine may grow slower and faster meanwhile.
+    In turn, and the middle one of the ratios, because a machine may grow slower and faster
+    meanwhile: what is compared was run one after the other.
     """
-    pieces, uncut = [], []
+    ratios = []
     for number in range(IN_TURN):
         whole, ours = Contender(), Contender()
         (folder := work_dir / str(number)).mkdir(parents=True)
         argv = uncut_command(clip, folder)
         whole.measure("uncut", lambda argv=argv: run(argv))  # type: ignore[misc]
         interleave([our_jobs(clip, folder / "pieces", ours, may_copy=False)])
-        uncut.append(whole.cpu["uncut"])
-        pieces.append(ours.cpu["pieces"])
-        print(f"in pieces {pieces[-1]:.1f} s, uncut {uncut[-1]:.1f} s", flush=True)
-    return round(median(pieces) / median(uncut) - 1, 3)
+        pieces, uncut = ours.cpu["pieces"], whole.cpu["uncut"]
+        ratios.append(pieces / uncut)
+        print(f"in pieces {pieces:.1f} s, uncut {uncut:.1f} s", flush=True)
+    return round(median(ratios) - 1, 3)
 
 
 def uncut_command(clip: Path, folder: Path) -> list[str]:
