@@ -25,9 +25,8 @@ from media.ffmpeg.run import BACKGROUND, run
 STILLS_MAX = 400
 #: A sheet has so many stills in each direction.
 SIDE_STILLS = 5
-#: Longer videos have stills of keyframes, which stand at most this far apart in what we encode.
-KEYFRAME_SECONDS = 2.0
-#: Short videos have about so many stills, but none closer together than LEAST_SECONDS.
+#: Short videos have about so many stills, but none closer together than LEAST_SECONDS; longer ones
+#: have stills of keyframes.
 SHORT_STILLS = 10
 LEAST_SECONDS = 0.2
 #: The longer side of a still.
@@ -64,7 +63,7 @@ class Board:
 def board_for(plan: Plan) -> Board:
     """The layout for a planned video; bounded in number and size, whatever its length."""
     seconds = max(plan.duration_seconds, 0.001)
-    short = min(max(seconds / SHORT_STILLS, LEAST_SECONDS), KEYFRAME_SECONDS)
+    short = min(max(seconds / SHORT_STILLS, LEAST_SECONDS), command.KEYFRAME_SECONDS)
     interval_ms = math.ceil(1000 * max(seconds / STILLS_MAX, short))
     top = _video(plan).rungs[0]
     scale = min(1.0, SIDE_PX / max(top.width, top.height))
@@ -122,7 +121,7 @@ def make_storyboard(
     board, joined = board_for(plan), work_dir / "joined.mp4"
     with joined.open("wb") as out:
         out.write(plan.init(rung))
-        if board.interval_ms < 1000 * KEYFRAME_SECONDS:
+        if board.interval_ms < 1000 * command.KEYFRAME_SECONDS:
             for number in range(plan.piece_count):
                 out.write(_whole(open_segment, number))
         else:

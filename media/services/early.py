@@ -18,6 +18,7 @@ from django.conf import settings
 
 from core.units import MiB
 from media.ffmpeg import content, encode
+from media.ffmpeg.command import KEYFRAME_SECONDS
 from media.ffmpeg.encode import MadeSegment
 from media.ffmpeg.errors import FFmpegError, UnexpectedOutput, UnreadableMedia
 from media.ffmpeg.facts import Inspection
@@ -47,7 +48,7 @@ MOST_LOOK_BYTES = 64 * MiB
 #: Where no more than this is still to come of a file without an index, pieces are shorter, of one
 #: keyframe each: then less of it is left to be made when its last byte is there.
 ENDING_SECONDS = 9.0
-ENDING_PIECE_SECONDS = (*PIECE_SECONDS[:-1], 2.0)
+ENDING_PIECE_SECONDS = (*PIECE_SECONDS[:-1], KEYFRAME_SECONDS)
 #: A file without an index is looked at again when so much has come of what its next piece lacks:
 #: a little less than all of it, since bytes per second differ.
 NEARLY = 3 / 4
